@@ -1,0 +1,1 @@
+//! A MASM-dialect assembler: source to image, listing and diagnostics.

@@ -1,0 +1,3 @@
+//! The `pagefault` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! An IA-32 interpreter whose every access goes through a modelled MMU.
