@@ -1,0 +1,440 @@
+//! The control registers that govern paging.
+
+use bitflags::bitflags;
+use thiserror::Error;
+
+use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, PAGE_SHIFT, PhysAddr};
+use crate::entry::{NoExecute, Pdpte, Rights};
+use crate::fault::{Access, AccessKind, FetchRights, Privilege};
+use crate::phys::PhysMemory;
+
+bitflags! {
+    /// CR0. SDM Vol. 3A, "Control Registers".
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Cr0: u32 {
+        /// PE: protected mode.
+        const PROTECTED_MODE = 1 << 0;
+        /// MP: WAIT honours TS.
+        const MONITOR_COPROCESSOR = 1 << 1;
+        /// EM: no x87 unit.
+        const EMULATION = 1 << 2;
+        /// TS: the task was switched since the x87 state was saved.
+        const TASK_SWITCHED = 1 << 3;
+        /// ET: fixed to 1 on current processors.
+        const EXTENSION_TYPE = 1 << 4;
+        /// NE: x87 errors are reported as #MF.
+        const NUMERIC_ERROR = 1 << 5;
+        /// WP: supervisor writes respect R/W=0.
+        const WRITE_PROTECT = 1 << 16;
+        /// AM: EFLAGS.AC makes misaligned user accesses fault.
+        const ALIGNMENT_MASK = 1 << 18;
+        /// NW: not write-through.
+        const NOT_WRITE_THROUGH = 1 << 29;
+        /// CD: cache disable.
+        const CACHE_DISABLE = 1 << 30;
+        /// PG: paging.
+        const PAGING = 1 << 31;
+    }
+}
+
+bitflags! {
+    /// CR4. SDM Vol. 3A, "Control Registers". Bits that are not listed are reserved here.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Cr4: u32 {
+        /// TSD: RDTSC is privileged.
+        const TIME_STAMP_DISABLE = 1 << 2;
+        /// DE: debugging extensions.
+        const DEBUGGING_EXTENSIONS = 1 << 3;
+        /// PSE: 4 MiB pages in two-level paging.
+        const PAGE_SIZE_EXTENSIONS = 1 << 4;
+        /// PAE: three-level paging with 64-bit entries.
+        const PHYSICAL_ADDRESS_EXTENSION = 1 << 5;
+        /// MCE: machine-check exceptions.
+        const MACHINE_CHECK = 1 << 6;
+        /// PGE: global pages.
+        const PAGE_GLOBAL = 1 << 7;
+        /// PCE: RDPMC at any CPL.
+        const PERFORMANCE_COUNTER = 1 << 8;
+        /// OSFXSR: FXSAVE and SSE are supported by the operating system.
+        const OS_FXSAVE = 1 << 9;
+        /// OSXMMEXCPT: #XM is supported by the operating system.
+        const OS_SIMD_EXCEPTIONS = 1 << 10;
+        /// UMIP: SGDT and its kin are privileged.
+        const USER_MODE_INSTRUCTION_PREVENTION = 1 << 11;
+        /// SMEP: no supervisor fetches from user pages.
+        const SMEP = 1 << 20;
+        /// SMAP: no supervisor data accesses to user pages, but with EFLAGS.AC.
+        const SMAP = 1 << 21;
+    }
+}
+
+bitflags! {
+    /// IA32_EFER, as far as 32-bit modes have it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Efer: u32 {
+        /// NXE: bit 63 of PAE entries forbids fetches.
+        const NO_EXECUTE_ENABLE = 1 << 11;
+    }
+}
+
+/// EFLAGS.AC as SMAP sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AcFlag {
+    /// AC=0.
+    Clear,
+    /// AC=1: with SMAP, explicit supervisor accesses to user pages are allowed.
+    Set,
+}
+
+/// A load of a control register that the processor refuses with #GP(0). Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum ControlFault {
+    /// CR0 with PG=1 and PE=0, or with NW=1 and CD=0.
+    #[error("CR0 {bits:#010x} is not a legal combination")]
+    Cr0 {
+        /// The value.
+        bits: u32,
+    },
+    /// CR4 with a reserved bit.
+    #[error("CR4 {bits:#010x} has bits that this mode does not have")]
+    Cr4 {
+        /// The value.
+        bits: u32,
+    },
+    /// `IA32_EFER` with a bit that 32-bit modes do not have.
+    #[error("EFER {bits:#010x} has bits that this mode does not have")]
+    Efer {
+        /// The value.
+        bits: u32,
+    },
+    /// A present PDPTE with a reserved bit.
+    #[error("PDPTE {index} is {bits:#018x}: present, with a reserved bit set")]
+    Pdpte {
+        /// Which of the four.
+        index: usize,
+        /// Its value in memory.
+        bits: u64,
+    },
+}
+
+bitflags! {
+    /// The settings by which a translation's rights are judged, at each access anew.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct Rules: u8 {
+        const WRITE_PROTECT = 1 << 0;
+        const SMEP = 1 << 1;
+        const SMAP = 1 << 2;
+        const AC = 1 << 3;
+        const NO_EXECUTE = 1 << 4;
+    }
+}
+
+impl Rules {
+    /// Returns whether an access is allowed.
+    ///
+    /// SDM Vol. 3A, "Determination of Access Rights".
+    #[inline]
+    pub(crate) fn allow(self, rights: Rights, access: Access) -> bool {
+        let is_user_page = rights.contains(Rights::USER);
+        let is_fetchable =
+            !(rights.contains(Rights::NO_EXECUTE) && self.contains(Self::NO_EXECUTE));
+        if access.privilege == Privilege::User {
+            return is_user_page
+                && match access.kind {
+                    AccessKind::Read => true,
+                    AccessKind::Write => rights.contains(Rights::WRITABLE),
+                    AccessKind::Fetch => is_fetchable,
+                };
+        }
+        // An implicit access cannot be let through by AC.
+        let is_excused = access.privilege == Privilege::Supervisor && self.contains(Self::AC);
+        let passes_smap = !is_user_page || !self.contains(Self::SMAP) || is_excused;
+        match access.kind {
+            AccessKind::Read => passes_smap,
+            AccessKind::Write => {
+                let may_write =
+                    rights.contains(Rights::WRITABLE) || !self.contains(Self::WRITE_PROTECT);
+                passes_smap && may_write
+            }
+            AccessKind::Fetch => is_fetchable && !(is_user_page && self.contains(Self::SMEP)),
+        }
+    }
+
+    pub(crate) fn fetches(self) -> FetchRights {
+        if self.intersects(Self::SMEP | Self::NO_EXECUTE) {
+            FetchRights::Separate
+        } else {
+            FetchRights::LikeReads
+        }
+    }
+}
+
+/// Where the tables are and how they are read: what one walk needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paging {
+    pub(crate) mode: Mode,
+    pub(crate) physical_bits: u32,
+    pub(crate) global: GlobalPages,
+}
+
+/// The paging mode with its root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mode {
+    Off,
+    TwoLevel {
+        directory: FrameNumber,
+        large: LargePages,
+    },
+    Pae {
+        pdpt: PhysAddr,
+        pdptes: [Pdpte; 4],
+        no_execute: NoExecute,
+    },
+}
+
+/// CR4.PSE: whether PS=1 in a two-level directory entry counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LargePages {
+    Ignored,
+    Enabled,
+}
+
+/// CR4.PGE: whether G=1 in a leaf counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GlobalPages {
+    Ignored,
+    Enabled,
+}
+
+/// Selects the PDPT's address in CR3: bits 31:5.
+const CR3_PDPT_MASK: u32 = !0x1F;
+/// The size of a PDPTE in bytes.
+const PDPTE_BYTES: u32 = 8;
+
+/// The registers that govern paging, with what follows from them kept ready.
+#[derive(Clone, Debug)]
+pub struct Control {
+    cr0: Cr0,
+    cr2: LinearAddr,
+    cr3: u32,
+    cr4: Cr4,
+    efer: Efer,
+    ac: AcFlag,
+    paging: Paging,
+    rules: Rules,
+}
+
+impl Control {
+    pub(crate) fn new(physical_bits: u32) -> Self {
+        let paging = Paging {
+            mode: Mode::Off,
+            physical_bits,
+            global: GlobalPages::Ignored,
+        };
+        Self {
+            cr0: Cr0::PROTECTED_MODE | Cr0::EXTENSION_TYPE,
+            cr2: LinearAddr::new(0),
+            cr3: 0,
+            cr4: Cr4::empty(),
+            efer: Efer::empty(),
+            ac: AcFlag::Clear,
+            paging,
+            rules: Rules::empty(),
+        }
+    }
+
+    /// Returns CR0.
+    pub fn cr0(&self) -> Cr0 {
+        self.cr0
+    }
+
+    /// Returns CR2: the address of the last page fault.
+    pub fn cr2(&self) -> LinearAddr {
+        self.cr2
+    }
+
+    /// Returns CR3 as it was loaded, low bits included.
+    pub fn cr3(&self) -> u32 {
+        self.cr3
+    }
+
+    /// Returns CR4.
+    pub fn cr4(&self) -> Cr4 {
+        self.cr4
+    }
+
+    /// Returns `IA32_EFER`.
+    pub fn efer(&self) -> Efer {
+        self.efer
+    }
+
+    /// Returns EFLAGS.AC as it was last told.
+    pub fn alignment_check(&self) -> AcFlag {
+        self.ac
+    }
+
+    /// Returns whether CR0.PG is set.
+    pub fn is_paging(&self) -> bool {
+        self.cr0.contains(Cr0::PAGING)
+    }
+
+    #[inline]
+    pub(crate) fn paging(&self) -> &Paging {
+        &self.paging
+    }
+
+    #[inline]
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    pub(crate) fn set_cr2(&mut self, addr: LinearAddr) {
+        self.cr2 = addr;
+    }
+
+    pub(crate) fn set_alignment_check(&mut self, ac: AcFlag) {
+        self.ac = ac;
+        self.rules.set(Rules::AC, ac == AcFlag::Set);
+    }
+
+    pub(crate) fn with_cr0(&self, bits: u32, mem: &PhysMemory) -> Result<Self, ControlFault> {
+        let cr0 = Cr0::from_bits_truncate(bits) | Cr0::EXTENSION_TYPE;
+        let pages_unprotected = cr0.contains(Cr0::PAGING) && !cr0.contains(Cr0::PROTECTED_MODE);
+        let writes_around =
+            cr0.contains(Cr0::NOT_WRITE_THROUGH) && !cr0.contains(Cr0::CACHE_DISABLE);
+        if pages_unprotected || writes_around {
+            return Err(ControlFault::Cr0 { bits });
+        }
+        let reloading = Cr0::PAGING | Cr0::CACHE_DISABLE | Cr0::NOT_WRITE_THROUGH;
+        let reload = (cr0 ^ self.cr0).intersects(reloading);
+        Self {
+            cr0,
+            ..self.clone()
+        }
+        .derive(mem, reload)
+    }
+
+    pub(crate) fn with_cr3(&self, bits: u32, mem: &PhysMemory) -> Result<Self, ControlFault> {
+        Self {
+            cr3: bits,
+            ..self.clone()
+        }
+        .derive(mem, true)
+    }
+
+    pub(crate) fn with_cr4(&self, bits: u32, mem: &PhysMemory) -> Result<Self, ControlFault> {
+        let cr4 = Cr4::from_bits(bits).ok_or(ControlFault::Cr4 { bits })?;
+        let reloading = Cr4::PHYSICAL_ADDRESS_EXTENSION
+            | Cr4::PAGE_GLOBAL
+            | Cr4::PAGE_SIZE_EXTENSIONS
+            | Cr4::SMEP;
+        let reload = (cr4 ^ self.cr4).intersects(reloading);
+        Self {
+            cr4,
+            ..self.clone()
+        }
+        .derive(mem, reload)
+    }
+
+    pub(crate) fn with_efer(&self, bits: u32, mem: &PhysMemory) -> Result<Self, ControlFault> {
+        let efer = Efer::from_bits(bits).ok_or(ControlFault::Efer { bits })?;
+        Self {
+            efer,
+            ..self.clone()
+        }
+        .derive(mem, false)
+    }
+
+    /// Brings `paging` and `rules` in line with the registers.
+    ///
+    /// The PDPTE registers keep their values unless a load is due (SDM Vol. 3A, "PDPTE Registers").
+    fn derive(mut self, mem: &PhysMemory, reload: bool) -> Result<Self, ControlFault> {
+        let no_execute = if self.efer.contains(Efer::NO_EXECUTE_ENABLE) {
+            NoExecute::Enabled
+        } else {
+            NoExecute::Reserved
+        };
+        self.paging.global = if self.cr4.contains(Cr4::PAGE_GLOBAL) {
+            GlobalPages::Enabled
+        } else {
+            GlobalPages::Ignored
+        };
+        self.paging.mode = if !self.is_paging() {
+            Mode::Off
+        } else if self.cr4.contains(Cr4::PHYSICAL_ADDRESS_EXTENSION) {
+            let pdpt = pdpt_of(self.cr3);
+            let pdptes = match self.paging.mode {
+                Mode::Pae { pdptes, .. } if !reload => pdptes,
+                _ => self.load_pdptes(mem, pdpt)?,
+            };
+            Mode::Pae {
+                pdpt,
+                pdptes,
+                no_execute,
+            }
+        } else {
+            let large = if self.cr4.contains(Cr4::PAGE_SIZE_EXTENSIONS) {
+                LargePages::Enabled
+            } else {
+                LargePages::Ignored
+            };
+            Mode::TwoLevel {
+                directory: FrameNumber::truncate(self.cr3 >> PAGE_SHIFT),
+                large,
+            }
+        };
+        let is_pae = matches!(self.paging.mode, Mode::Pae { .. });
+        self.rules
+            .set(Rules::WRITE_PROTECT, self.cr0.contains(Cr0::WRITE_PROTECT));
+        self.rules.set(Rules::SMEP, self.cr4.contains(Cr4::SMEP));
+        self.rules.set(Rules::SMAP, self.cr4.contains(Cr4::SMAP));
+        self.rules.set(
+            Rules::NO_EXECUTE,
+            is_pae && no_execute == NoExecute::Enabled,
+        );
+        Ok(self)
+    }
+
+    fn load_pdptes(&self, mem: &PhysMemory, pdpt: PhysAddr) -> Result<[Pdpte; 4], ControlFault> {
+        let pdptes = read_pdptes(mem, pdpt);
+        match pdptes
+            .iter()
+            .position(|pdpte| pdpte.is_refused(self.paging.physical_bits))
+        {
+            Some(index) => Err(ControlFault::Pdpte {
+                index,
+                bits: pdptes[index].bits(),
+            }),
+            None => Ok(pdptes),
+        }
+    }
+}
+
+/// Returns the address of the PDPT that a CR3 names.
+pub(crate) fn pdpt_of(cr3: u32) -> PhysAddr {
+    let at = cr3 & CR3_PDPT_MASK;
+    FrameNumber::truncate(at >> PAGE_SHIFT).byte(at)
+}
+
+/// Reads the four PDPTEs from memory.
+pub(crate) fn read_pdptes(mem: &PhysMemory, pdpt: PhysAddr) -> [Pdpte; 4] {
+    // The PDPT is 32-byte aligned, so that it lies within one frame.
+    let entry = |index: u32| pdpt.frame().byte(pdpt.page_offset() + index * PDPTE_BYTES);
+    [0, 1, 2, 3].map(|index| Pdpte::from_bits(mem.read(entry(index))))
+}
+
+/// Why an MMU cannot have this physical address width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("physical addresses of {bits} bits: from 32 to {MAX_PHYSICAL_BITS} are modelled")]
+pub struct PhysicalBitsError {
+    /// The width asked for.
+    pub bits: u32,
+}
+
+pub(crate) fn check_physical_bits(bits: u32) -> Result<u32, PhysicalBitsError> {
+    if (u32::BITS..=MAX_PHYSICAL_BITS).contains(&bits) {
+        Ok(bits)
+    } else {
+        Err(PhysicalBitsError { bits })
+    }
+}

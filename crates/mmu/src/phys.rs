@@ -1,0 +1,198 @@
+//! Guest RAM.
+
+use thiserror::Error;
+
+use crate::addr::{FrameNumber, PAGE_SIZE, PhysAddr};
+use crate::word::Word;
+
+/// The most RAM that can be configured: what a 32-bit physical address reaches.
+pub const MAX_RAM_BYTES: u64 = 1 << 32;
+
+/// Why guest RAM could not be made.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PhysMemoryError {
+    /// The size is zero, no multiple of 4 KiB, or more than 4 GiB.
+    #[error("RAM of {size_bytes:#x} bytes: the size must be a multiple of 4 KiB, 4 KiB to 4 GiB")]
+    Size {
+        /// The size asked for.
+        size_bytes: u64,
+    },
+    /// The host has no address space for it.
+    #[error("the host cannot provide {size_bytes:#x} bytes of address space for guest RAM")]
+    Host {
+        /// The size asked for.
+        size_bytes: u64,
+    },
+}
+
+/// Guest RAM, zero at the start, from physical address 0 upwards.
+///
+/// The host commits it lazily: a frame costs host memory once it has been touched. As on a PC, an
+/// address without RAM reads as ones, and a write to it goes nowhere.
+#[derive(Debug)]
+pub struct PhysMemory {
+    bytes: backing::Bytes,
+}
+
+impl PhysMemory {
+    /// Returns zeroed RAM of `size_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`PhysMemoryError::Size`] unless the size is a multiple of 4 KiB from 4 KiB to 4 GiB;
+    /// [`PhysMemoryError::Host`] if the host refuses the mapping.
+    pub fn new(size_bytes: u64) -> Result<Self, PhysMemoryError> {
+        let whole_frames = size_bytes.is_multiple_of(u64::from(PAGE_SIZE));
+        if size_bytes == 0 || !whole_frames || size_bytes > MAX_RAM_BYTES {
+            return Err(PhysMemoryError::Size { size_bytes });
+        }
+        let bytes = usize::try_from(size_bytes).ok().and_then(backing::zeroed);
+        bytes
+            .map(|bytes| Self { bytes })
+            .ok_or(PhysMemoryError::Host { size_bytes })
+    }
+
+    /// Returns the size of RAM in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Returns how many 4 KiB frames there are.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^20 frames")]
+    pub fn frame_count(&self) -> u32 {
+        (self.bytes.len() / PAGE_SIZE as usize) as u32
+    }
+
+    /// Returns whether RAM stands behind the frame.
+    #[inline]
+    pub fn is_backed(&self, frame: FrameNumber) -> bool {
+        frame.start().bits() < self.bytes.len() as u64
+    }
+
+    /// Returns the word at `at`; bytes without RAM read as ones.
+    #[inline]
+    pub fn read<T: Word>(&self, at: PhysAddr) -> T {
+        // A word that is cut by the end of RAM is not split: no bus returns half of one.
+        usize::try_from(at.bits())
+            .ok()
+            .and_then(|at| self.bytes.get(at..))
+            .and_then(T::load)
+            .unwrap_or(T::ALL_ONES)
+    }
+
+    /// Writes the word at `at`; without RAM there, nothing happens.
+    #[inline]
+    pub fn write<T: Word>(&mut self, at: PhysAddr, value: T) {
+        if let Some(bytes) = usize::try_from(at.bits())
+            .ok()
+            .and_then(|at| self.bytes.get_mut(at..))
+        {
+            value.store(bytes);
+        }
+    }
+
+    /// Returns the frame's bytes, or `None` without RAM there.
+    #[inline]
+    pub fn frame(&self, frame: FrameNumber) -> Option<&[u8; PAGE_SIZE as usize]> {
+        let at = usize::try_from(frame.start().bits()).ok()?;
+        self.bytes.get(at..)?.first_chunk()
+    }
+
+    /// Returns the frame's bytes for writing, or `None` without RAM there.
+    #[inline]
+    pub fn frame_mut(&mut self, frame: FrameNumber) -> Option<&mut [u8; PAGE_SIZE as usize]> {
+        let at = usize::try_from(frame.start().bits()).ok()?;
+        self.bytes.get_mut(at..)?.first_chunk_mut()
+    }
+
+    /// Fills the frame with zeros.
+    pub fn zero_frame(&mut self, frame: FrameNumber) {
+        if let Some(bytes) = self.frame_mut(frame) {
+            bytes.fill(0);
+        }
+    }
+
+    /// Copies the contents of one frame to another.
+    pub fn copy_frame(&mut self, from: FrameNumber, to: FrameNumber) {
+        if let Some(bytes) = self.frame(from).copied()
+            && let Some(target) = self.frame_mut(to)
+        {
+            *target = bytes;
+        }
+    }
+
+    /// Returns all of RAM from physical address 0.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns all of RAM from physical address 0, for writing.
+    #[inline(always)]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+/// Where the bytes live: an anonymous map, which the host commits page by page.
+#[cfg(feature = "mmap")]
+mod backing {
+    pub(super) type Bytes = memmap2::MmapMut;
+
+    pub(super) fn zeroed(len: usize) -> Option<Bytes> {
+        // No swap is reserved: 4 GiB of guest RAM may be configured on a small host.
+        memmap2::MmapOptions::new()
+            .len(len)
+            .no_reserve_swap()
+            .map_anon()
+            .ok()
+    }
+}
+
+/// Where the bytes live on a host without memory maps: an ordinary zeroed allocation.
+#[cfg(not(feature = "mmap"))]
+mod backing {
+    pub(super) type Bytes = Vec<u8>;
+
+    pub(super) fn zeroed(len: usize) -> Option<Bytes> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len).ok()?;
+        bytes.resize(len, 0);
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_are_no_ram_are_refused() {
+        for size_bytes in [0, 1, 4095, 4097, MAX_RAM_BYTES + 4096] {
+            let refused = PhysMemory::new(size_bytes).unwrap_err();
+            assert_eq!(refused, PhysMemoryError::Size { size_bytes });
+        }
+    }
+
+    #[test]
+    fn four_gibibytes_can_be_configured_and_used_at_both_ends() {
+        let mut mem = PhysMemory::new(MAX_RAM_BYTES).unwrap();
+        let last = FrameNumber::new(mem.frame_count() - 1).unwrap();
+
+        mem.write(last.byte(4092), 0x1234_5678_u32);
+
+        assert_eq!(mem.read::<u32>(last.byte(4092)), 0x1234_5678);
+        assert_eq!(mem.read::<u32>(PhysAddr::new(0).unwrap()), 0);
+    }
+
+    #[test]
+    fn addresses_without_ram_read_as_ones_and_swallow_writes() {
+        let mut mem = PhysMemory::new(4096).unwrap();
+        let beyond = PhysAddr::new(4096).unwrap();
+
+        mem.write(beyond, 0_u32);
+
+        assert_eq!(mem.read::<u32>(beyond), u32::MAX);
+        assert_eq!(mem.frame(beyond.frame()), None);
+    }
+}

@@ -1,0 +1,427 @@
+//! The editor of page tables, for any address space and both paging modes.
+//!
+//! Entries are words in guest frames; these functions find the word with the one [`walk`] and
+//! rewrite it. Whoever changes an entry that was present owes the TLB an invalidation, and is
+//! handed a [`Stale`] to say so. From not present to present nothing is owed: the processor does
+//! not cache absence.
+//!
+//! [`walk`]: crate::walk()
+
+use thiserror::Error;
+
+use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
+use crate::control::{GlobalPages, LargePages, Mode, Paging, pdpt_of, read_pdptes};
+use crate::entry::{
+    NoExecute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pte, PteFlags, SoftwareEntry,
+};
+use crate::mmu::Mmu;
+use crate::observer::Observer;
+use crate::phys::PhysMemory;
+use crate::walk::{Level, Step, Walk, walk_tables};
+
+/// The top of an address space's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// The frame of a two-level page directory.
+    TwoLevel(FrameNumber),
+    /// The address of a page-directory-pointer table: 32-byte aligned, below 4 GiB.
+    Pae(PhysAddr),
+}
+
+impl Root {
+    /// Returns the value of CR3 that names this root.
+    #[expect(clippy::cast_possible_truncation, reason = "roots lie below 4 GiB")]
+    pub fn cr3(self) -> u32 {
+        match self {
+            Self::TwoLevel(directory) => directory.start().bits() as u32,
+            Self::Pae(pdpt) => pdpt.bits() as u32,
+        }
+    }
+
+    /// Returns the size of the large pages that a directory entry can map in this mode.
+    pub fn large_page(self) -> PageSize {
+        match self {
+            Self::TwoLevel(_) => PageSize::Mib4,
+            Self::Pae(_) => PageSize::Mib2,
+        }
+    }
+
+    /// Returns how many small pages one table maps: 1024, or 512 with PAE.
+    pub fn pages_per_table(self) -> u32 {
+        self.large_page().small_pages()
+    }
+
+    /// Returns the settings under which an editor reads tables: everything that exists counts.
+    fn paging(self, mem: &PhysMemory) -> Paging {
+        let mode = match self {
+            Self::TwoLevel(directory) => Mode::TwoLevel {
+                directory,
+                large: LargePages::Enabled,
+            },
+            Self::Pae(_) => {
+                let pdpt = pdpt_of(self.cr3());
+                let pdptes = read_pdptes(mem, pdpt);
+                Mode::Pae {
+                    pdpt,
+                    pdptes,
+                    no_execute: NoExecute::Enabled,
+                }
+            }
+        };
+        let physical_bits = crate::addr::MAX_PHYSICAL_BITS;
+        Paging {
+            mode,
+            physical_bits,
+            global: GlobalPages::Enabled,
+        }
+    }
+}
+
+/// What the tables say of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// No table covers the page.
+    NoTable,
+    /// The entry has P=0 and is software's.
+    Software(SoftwareEntry),
+    /// The entry maps a 4 KiB page.
+    Page(PageEntry),
+    /// A directory entry maps a large page over it.
+    Large(PageEntry),
+}
+
+/// The page has no entry of its own to be changed: no table covers it, or a large page does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no page table covers page {page}")]
+pub struct NoTable {
+    /// The page.
+    pub page: PageNumber,
+}
+
+/// A TLB may still hold what an entry said before it was changed.
+///
+/// Pay with [`Stale::invalidate`], or say with [`Stale::leave`] why it is not owed.
+#[must_use = "a TLB may still translate by the old entry"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stale {
+    addr: LinearAddr,
+}
+
+/// Why a stale translation is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// The tables are not those that CR3 names; loading CR3 will drop the translation.
+    SpaceNotLoaded,
+    /// Rights were only raised: the processor re-walks before it refuses an access.
+    RightsRaised,
+    /// The whole TLB is flushed once the last entry has been changed.
+    FlushFollows,
+    /// To be watched: what a program that forgets the invalidation would see.
+    Experiment,
+}
+
+impl Stale {
+    /// Drops the page's translation, as INVLPG does.
+    pub fn invalidate<O: Observer>(self, mmu: &mut Mmu<O>) {
+        mmu.invalidate_page(self.addr);
+    }
+
+    /// Keeps what the TLB holds.
+    pub fn leave(self, _reason: LeaveReason) {}
+
+    /// Returns an address on the page.
+    pub fn addr(&self) -> LinearAddr {
+        self.addr
+    }
+}
+
+/// Returns what the tables say of the page.
+pub fn entry(mem: &PhysMemory, root: Root, page: PageNumber) -> Entry {
+    let walk = walk_root(mem, root, page);
+    let Some(step) = walk.steps().last() else {
+        return Entry::NoTable;
+    };
+    decode(root, *step)
+}
+
+/// Makes the page's entry map a frame. `Some` is owed if the entry was present.
+///
+/// # Errors
+///
+/// [`NoTable`]; nothing has changed.
+///
+/// # Panics
+///
+/// If two-level tables are to map a frame at or above 4 GiB: their entries cannot name it.
+pub fn set_page(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    new: PageEntry,
+) -> Result<Option<Stale>, NoTable> {
+    let value = match root {
+        Root::TwoLevel(_) => {
+            assert!(
+                new.frame.bits() >> 20 == 0,
+                "a two-level entry cannot name {:?}",
+                new.frame
+            );
+            u64::from(new.to_pte())
+        }
+        Root::Pae(_) => new.to_pae(new.small_flags()),
+    };
+    set_table_entry(mem, root, page, value)
+}
+
+/// Makes the page's entry not present, with a meaning of software's. `Some` is owed if the entry
+/// was present.
+///
+/// # Errors
+///
+/// [`NoTable`]; nothing has changed.
+pub fn set_software(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    new: SoftwareEntry,
+) -> Result<Option<Stale>, NoTable> {
+    set_table_entry(mem, root, page, u64::from(new.bits()))
+}
+
+/// Returns whether a table covers the page.
+pub fn has_table(mem: &PhysMemory, root: Root, page: PageNumber) -> bool {
+    matches!(entry(mem, root, page), Entry::Software(_) | Entry::Page(_))
+}
+
+/// Makes the directory entry over the page name a table, which the caller has filled.
+///
+/// The directory entry allows everything to the user, so that the table's entries decide.
+///
+/// # Errors
+///
+/// [`NoTable`] if the directory has an entry already, or PAE has no directory there.
+pub fn add_table(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    table: FrameNumber,
+) -> Result<(), NoTable> {
+    let flags = PdeFlags::PRESENT | PdeFlags::WRITABLE | PdeFlags::USER;
+    let value = table.start().bits() | u64::from(flags.bits());
+    let step = directory_step(mem, root, page).ok_or(NoTable { page })?;
+    if is_present(step.value) {
+        return Err(NoTable { page });
+    }
+    store(mem, root, step.at, value);
+    Ok(())
+}
+
+/// Takes the table over the page out of the directory and returns its frame.
+///
+/// `None` if there is no table. What the table mapped is stale: flush once done.
+pub fn remove_table(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+) -> Option<(FrameNumber, Stale)> {
+    let step = directory_step(mem, root, page)?;
+    let is_large = step.value & u64::from(PdeFlags::LARGE.bits()) != 0;
+    if !is_present(step.value) || is_large {
+        return None;
+    }
+    store(mem, root, step.at, 0);
+    let frame = PaeEntry::from_bits(step.value).frame();
+    Some((frame, Stale { addr: page.start() }))
+}
+
+/// Makes the directory entry over the page map a large page.
+///
+/// `Some` is owed if the entry was present. The frame's number must be a multiple of the page's
+/// size in frames.
+///
+/// # Errors
+///
+/// [`NoTable`] if PAE has no directory there; nothing has changed.
+///
+/// # Panics
+///
+/// If the frame is not aligned to the large page's size.
+pub fn set_large_page(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    new: PageEntry,
+) -> Result<Option<Stale>, NoTable> {
+    let frames = root.large_page().small_pages();
+    assert!(
+        new.frame.bits().is_multiple_of(frames),
+        "{:?} is not aligned",
+        new.frame
+    );
+    let value = match root {
+        Root::TwoLevel(_) => u64::from(new.to_pde()),
+        Root::Pae(_) => new.to_pae(new.large_flags()),
+    };
+    set_directory_entry(mem, root, page, value)
+}
+
+/// Makes the directory entry over the page not present, whatever it was.
+///
+/// # Errors
+///
+/// [`NoTable`] if PAE has no directory there; nothing has changed.
+pub fn clear_directory_entry(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+) -> Result<Option<Stale>, NoTable> {
+    set_directory_entry(mem, root, page, 0)
+}
+
+/// Writes a PDPTE of a PAE root; it counts from the next load of CR3 on.
+///
+/// `index` is taken modulo 4. Does nothing to a two-level root, which has none.
+pub fn set_pdpte(mem: &mut PhysMemory, root: Root, index: u32, directory: FrameNumber) {
+    if let Root::Pae(pdpt) = root {
+        let at = pdpt.frame().byte(pdpt.page_offset() + index % 4 * 8);
+        mem.write(
+            at,
+            directory.start().bits() | u64::from(PdeFlags::PRESENT.bits()),
+        );
+    }
+}
+
+/// The entries of one table, as they stand in memory, with the page of the first.
+#[derive(Clone, Copy, Debug)]
+pub struct TableView<'a> {
+    root: Root,
+    first: PageNumber,
+    bytes: &'a [u8],
+}
+
+/// Returns the table that covers the page, or `None` if there is none.
+///
+/// For those who look at many pages: one walk for a whole table.
+pub fn table(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<TableView<'_>> {
+    let walk = walk_root(mem, root, page);
+    let step = walk
+        .steps()
+        .last()
+        .filter(|step| step.level == Level::Table)?;
+    let first = PageNumber::new(page.bits() & !(root.pages_per_table() - 1))?;
+    let bytes = mem.frame(step.at.frame())?.as_slice();
+    Some(TableView { root, first, bytes })
+}
+
+impl TableView<'_> {
+    /// Returns the page that the first entry maps.
+    pub fn first(&self) -> PageNumber {
+        self.first
+    }
+
+    /// Returns how many pages the table maps.
+    pub fn len_pages(&self) -> u32 {
+        self.root.pages_per_table()
+    }
+
+    /// Returns the entry as it stands in memory; `index` counts from [`Self::first`] and is taken
+    /// modulo the table's length. 32-bit entries are zero-extended.
+    #[inline]
+    pub fn raw(&self, index: u32) -> u64 {
+        let index = (index & (self.len_pages() - 1)) as usize;
+        match self.root {
+            Root::TwoLevel(_) => self.bytes[index * 4..]
+                .first_chunk()
+                .map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes))),
+            Root::Pae(_) => self.bytes[index * 8..]
+                .first_chunk()
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes)),
+        }
+    }
+
+    /// Returns what the entry says; `index` as for [`Self::raw`].
+    pub fn entry(&self, index: u32) -> Entry {
+        decode_table_entry(self.root, self.raw(index))
+    }
+}
+
+fn walk_root(mem: &PhysMemory, root: Root, page: PageNumber) -> Walk {
+    walk_tables(mem, &root.paging(mem), page.start())
+}
+
+fn decode(root: Root, step: Step) -> Entry {
+    match (step.level, is_present(step.value)) {
+        (Level::Table, _) => decode_table_entry(root, step.value),
+        (Level::Directory, true) => Entry::Large(match root {
+            Root::TwoLevel(_) => PageEntry::from_pde(Pde::from_bits(low_word(step.value))),
+            Root::Pae(_) => PageEntry::from_pae_large(PaeEntry::from_bits(step.value)),
+        }),
+        (Level::Directory, false) | (Level::Pdpt, _) => Entry::NoTable,
+    }
+}
+
+fn decode_table_entry(root: Root, value: u64) -> Entry {
+    match (SoftwareEntry::from_bits(low_word(value)), root) {
+        (Some(software), _) => Entry::Software(software),
+        (None, Root::TwoLevel(_)) => {
+            Entry::Page(PageEntry::from_pte(Pte::from_bits(low_word(value))))
+        }
+        (None, Root::Pae(_)) => Entry::Page(PageEntry::from_pae(PaeEntry::from_bits(value))),
+    }
+}
+
+fn set_table_entry(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    value: u64,
+) -> Result<Option<Stale>, NoTable> {
+    let walk = walk_root(mem, root, page);
+    let step = walk
+        .steps()
+        .last()
+        .filter(|step| step.level == Level::Table);
+    let step = step.ok_or(NoTable { page })?;
+    store(mem, root, step.at, value);
+    Ok(is_present(step.value).then(|| Stale { addr: page.start() }))
+}
+
+fn set_directory_entry(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    value: u64,
+) -> Result<Option<Stale>, NoTable> {
+    let step = directory_step(mem, root, page).ok_or(NoTable { page })?;
+    store(mem, root, step.at, value);
+    Ok(is_present(step.value).then(|| Stale { addr: page.start() }))
+}
+
+fn directory_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<Step> {
+    let walk = walk_root(mem, root, page);
+    walk.steps()
+        .iter()
+        .copied()
+        .find(|step| step.level == Level::Directory)
+}
+
+fn store(mem: &mut PhysMemory, root: Root, at: PhysAddr, value: u64) {
+    match root {
+        Root::TwoLevel(_) => mem.write(at, low_word(value)),
+        Root::Pae(_) => mem.write(at, value),
+    }
+}
+
+fn is_present(value: u64) -> bool {
+    value & u64::from(PteFlags::PRESENT.bits()) != 0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+fn low_word(value: u64) -> u32 {
+    value as u32
+}
+
+const _: () = assert!(
+    PAGE_SHIFT == 12,
+    "the masks of the entries assume 4 KiB pages"
+);

@@ -1,0 +1,262 @@
+//! One set-associative array of translations, with exact replacement state.
+
+use crate::tlb::geometry::Geometry;
+use crate::tlb::policy::Policy;
+
+/// A key of an array: a page number and, with it, whatever tells pages of different sizes apart.
+///
+/// Zero is no key: it marks an invalid way.
+pub(crate) type Key = u64;
+
+/// What an invalid way holds.
+const INVALID: Key = 0;
+
+/// The ways of an array, with a payload each.
+#[derive(Clone, Debug)]
+pub(crate) struct Array<P> {
+    geometry: Geometry,
+    ways: Vec<Way<P>>,
+    /// A word a set: the trees and bits of the PLRU policies, or FIFO's next way.
+    states: Vec<u64>,
+    touch: Touch,
+    random: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Way<P> {
+    key: Key,
+    /// When the way was last used, by the caller's clock: exact LRU order.
+    stamp: u64,
+    payload: P,
+}
+
+/// What a hit changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Touch {
+    Stamp,
+    State,
+    Nothing,
+}
+
+impl<P: Copy + Default> Array<P> {
+    pub(crate) fn new(geometry: Geometry, seed: u64) -> Self {
+        let empty = Way {
+            key: INVALID,
+            stamp: 0,
+            payload: P::default(),
+        };
+        let touch = match geometry.policy() {
+            Policy::Lru => Touch::Stamp,
+            Policy::TreePlru | Policy::TreePlruPointed | Policy::BitPlru | Policy::Mru3Plru4 => {
+                Touch::State
+            }
+            Policy::Fifo | Policy::Random => Touch::Nothing,
+        };
+        Self {
+            geometry,
+            ways: vec![empty; geometry.entries() as usize],
+            states: vec![0; geometry.sets() as usize],
+            touch,
+            // The generator must not stand at 0, which it would never leave.
+            random: seed | 1 << 63,
+        }
+    }
+
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Returns the slot that holds `key`, whose page number selects the set.
+    #[inline]
+    pub(crate) fn find(&self, number: u64, key: Key) -> Option<usize> {
+        let first = (self.geometry.set_of(number) * self.geometry.ways()) as usize;
+        let set = &self.ways[first..first + self.geometry.ways() as usize];
+        set.iter()
+            .position(|way| way.key == key)
+            .map(|way| first + way)
+    }
+
+    /// Notes a use of the slot at the time `clock`.
+    #[inline(always)]
+    pub(crate) fn touch(&mut self, slot: usize, clock: u64) {
+        match self.touch {
+            Touch::Stamp => self.ways[slot].stamp = clock,
+            Touch::Nothing => {}
+            Touch::State => self.touch_state(slot),
+        }
+    }
+
+    fn touch_state(&mut self, slot: usize) {
+        let ways = self.geometry.ways();
+        #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 slots")]
+        let (set, way) = (slot / ways as usize, slot as u32 % ways);
+        self.states[set] = self.geometry.policy().touched(self.states[set], way, ways);
+    }
+
+    /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
+    pub(crate) fn fill(
+        &mut self,
+        number: u64,
+        key: Key,
+        payload: P,
+        clock: u64,
+    ) -> (usize, Option<Key>) {
+        let set = self.geometry.set_of(number) as usize;
+        let slot = set * self.geometry.ways() as usize + self.victim(set);
+        let old = self.ways[slot].key;
+        self.ways[slot] = Way {
+            key,
+            stamp: clock,
+            payload,
+        };
+        self.touch(slot, clock);
+        (slot, (old != INVALID).then_some(old))
+    }
+
+    /// Returns the way of the set that makes room.
+    fn victim(&mut self, set: usize) -> usize {
+        let policy = self.geometry.policy();
+        let ways = self.geometry.ways();
+        let first = set * ways as usize;
+        let in_set = &self.ways[first..first + ways as usize];
+        if policy.prefers_invalid()
+            && let Some(way) = in_set.iter().position(|way| way.key == INVALID)
+        {
+            return way;
+        }
+        match policy {
+            Policy::Lru | Policy::Fifo => oldest(in_set),
+            Policy::Random => {
+                self.random = next_random(self.random);
+                ((self.random >> 32) % u64::from(ways)) as usize
+            }
+            _ => policy.pointed(self.states[set], ways) as usize,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self, slot: usize) -> P {
+        self.ways[slot].payload
+    }
+
+    #[inline]
+    pub(crate) fn set_payload(&mut self, slot: usize, payload: P) {
+        self.ways[slot].payload = payload;
+    }
+
+    /// Drops the slot's translation; the replacement state stays.
+    pub(crate) fn clear(&mut self, slot: usize) {
+        self.ways[slot].key = INVALID;
+    }
+
+    /// Drops the translations of which `drop` says so, and returns how many.
+    pub(crate) fn clear_where(&mut self, mut drop: impl FnMut(Key, &P) -> bool) -> u64 {
+        let mut dropped = 0;
+        for way in &mut self.ways {
+            if way.key != INVALID && drop(way.key, &way.payload) {
+                way.key = INVALID;
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// Empties the array and resets its replacement state.
+    pub(crate) fn reset(&mut self) {
+        for way in &mut self.ways {
+            way.key = INVALID;
+        }
+        self.states.fill(0);
+    }
+
+    /// Returns the keys and payloads that are valid, by slot.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Key, P)> + '_ {
+        let valid = |(slot, way): (usize, &Way<P>)| {
+            (way.key != INVALID).then_some((slot, way.key, way.payload))
+        };
+        self.ways.iter().enumerate().filter_map(valid)
+    }
+}
+
+/// Returns the way with the smallest stamp. Under FIFO only fills set stamps.
+fn oldest<P>(set: &[Way<P>]) -> usize {
+    let mut oldest = 0;
+    for (way, candidate) in set.iter().enumerate() {
+        if candidate.stamp < set[oldest].stamp {
+            oldest = way;
+        }
+    }
+    oldest
+}
+
+/// Marsaglia's xorshift64 with the shifts 13, 7, 17.
+fn next_random(mut x: u64) -> u64 {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tlb::geometry::Index;
+
+    /// Runs a stream of page numbers through an array and returns the misses.
+    fn misses(geometry: Geometry, pages: impl Iterator<Item = u64>) -> u64 {
+        let mut array = Array::<()>::new(geometry, 1);
+        let mut misses = 0;
+        for (clock, page) in pages.enumerate() {
+            let (key, clock) = (page << 1 | 1, clock as u64 + 1);
+            if let Some(slot) = array.find(page, key) {
+                array.touch(slot, clock);
+            } else {
+                misses += 1;
+                array.fill(page, key, (), clock);
+            }
+        }
+        misses
+    }
+
+    fn uniform(pages: u64) -> impl Iterator<Item = u64> {
+        let mut x = 88_172_645_463_325_252;
+        std::iter::repeat_with(move || {
+            x = next_random(x);
+            (x >> 20) % pages
+        })
+        .take(200_000)
+    }
+
+    #[test]
+    fn misses_equal_those_on_which_independent_simulators_agree() {
+        let geometry = |entries, ways, policy| Geometry::new(entries, ways, policy).unwrap();
+        let skylake = geometry(1536, 12, Policy::Mru3Plru4).indexed(Index::XorFold);
+
+        assert_eq!(misses(geometry(64, 4, Policy::Lru), uniform(256)), 150_413);
+        assert_eq!(misses(geometry(64, 4, Policy::Fifo), uniform(256)), 150_404);
+        assert_eq!(
+            misses(geometry(64, 4, Policy::TreePlru), uniform(256)),
+            150_408
+        );
+        assert_eq!(
+            misses(geometry(64, 64, Policy::TreePlru), uniform(256)),
+            150_280
+        );
+        assert_eq!(
+            misses(geometry(64, 64, Policy::TreePlruPointed), uniform(256)),
+            150_284
+        );
+        assert_eq!(misses(skylake, uniform(4096)), 125_142);
+        assert_eq!(misses(skylake, (0..200_000).map(|i| i % 2048)), 200_000);
+    }
+
+    #[test]
+    fn random_replacement_is_the_same_on_every_run() {
+        let geometry = Geometry::new(64, 4, Policy::Random).unwrap();
+
+        assert_eq!(
+            misses(geometry, uniform(256)),
+            misses(geometry, uniform(256))
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! The TLBs of real processors.

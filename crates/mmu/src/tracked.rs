@@ -1,0 +1,60 @@
+//! Frames whose writes somebody wants to hear of.
+
+use bitvec::order::Lsb0;
+use bitvec::vec::BitVec;
+
+use crate::addr::FrameNumber;
+
+/// A set of frames of RAM, and those of them that were written.
+#[derive(Clone, Debug)]
+pub(crate) struct TrackedFrames {
+    frames: BitVec<u64, Lsb0>,
+    written: Vec<FrameNumber>,
+}
+
+impl TrackedFrames {
+    pub(crate) fn new(frame_count: u32) -> Self {
+        Self {
+            frames: BitVec::repeat(false, frame_count as usize),
+            written: Vec::new(),
+        }
+    }
+
+    pub(crate) fn contains(&self, frame: FrameNumber) -> bool {
+        self.frames
+            .get(frame.bits() as usize)
+            .is_some_and(|tracked| *tracked)
+    }
+
+    pub(crate) fn track(&mut self, frame: FrameNumber) {
+        self.set(frame, true);
+    }
+
+    pub(crate) fn untrack(&mut self, frame: FrameNumber) {
+        self.set(frame, false);
+    }
+
+    /// Notes a write and returns whether the frame is tracked.
+    pub(crate) fn note(&mut self, frame: FrameNumber) -> bool {
+        let is_tracked = self.contains(frame);
+        if is_tracked && self.written.last() != Some(&frame) {
+            self.written.push(frame);
+        }
+        is_tracked
+    }
+
+    #[inline]
+    pub(crate) fn has_written(&self) -> bool {
+        !self.written.is_empty()
+    }
+
+    pub(crate) fn take_written(&mut self) -> Vec<FrameNumber> {
+        std::mem::take(&mut self.written)
+    }
+
+    fn set(&mut self, frame: FrameNumber, tracked: bool) {
+        if let Some(mut bit) = self.frames.get_mut(frame.bits() as usize) {
+            *bit = tracked;
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The walk: from a linear address to the frame, by the entries in memory.
+//!
+//! There is one walk, and it only reads. The MMU sets A and D after it has succeeded; a debugger, a
+//! query or a report calls it as often as it likes.
+
+use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
+use crate::control::{Control, GlobalPages, LargePages, Mode, Paging};
+use crate::entry::{
+    Execute, NoExecute, PaeEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
+};
+use crate::fault::{Access, FaultCause, PageFault};
+use crate::phys::PhysMemory;
+
+/// The level of an entry that a walk looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// A page-directory-pointer-table entry: one of the four registers of PAE paging.
+    Pdpt,
+    /// A page-directory entry.
+    Directory,
+    /// A page-table entry.
+    Table,
+}
+
+/// One entry that a walk looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// The entry's level.
+    pub level: Level,
+    /// Where the entry lies in physical memory. A PDPTE was loaded from there.
+    pub at: PhysAddr,
+    /// The entry as the walk read it; 32-bit entries are zero-extended.
+    pub value: u64,
+}
+
+/// The page that a walk found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Leaf {
+    /// The 4 KiB frame of the addressed byte, also within a large page.
+    pub frame: FrameNumber,
+    /// The size of the page.
+    pub size: PageSize,
+    /// The rights of all levels combined.
+    pub rights: Rights,
+    /// PAT, PCD and PWT of the leaf as an index into the PAT, 0 to 7.
+    pub memory_type: u8,
+}
+
+/// The most entries that one walk looks at.
+const MAX_STEPS: usize = 3;
+
+/// What a walk read and where it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    addr: LinearAddr,
+    steps: [Step; MAX_STEPS],
+    len: usize,
+    outcome: Result<Leaf, FaultCause>,
+}
+
+/// Walks the tables that the registers name.
+///
+/// With paging off, the walk has no steps and finds the frame of the same number.
+///
+/// SDM Vol. 3A, "32-Bit Paging" and "PAE Paging".
+pub fn walk(mem: &PhysMemory, control: &Control, addr: LinearAddr) -> Walk {
+    walk_tables(mem, control.paging(), addr)
+}
+
+#[inline]
+pub(crate) fn walk_tables(mem: &PhysMemory, paging: &Paging, addr: LinearAddr) -> Walk {
+    let mut walk = Walk::start(addr);
+    walk.outcome = match paging.mode {
+        Mode::Off => Ok(identity(addr)),
+        Mode::TwoLevel { directory, large } => {
+            let at = directory.entry_32(addr.directory_index());
+            let pde = Pde::from_bits(mem.read(at));
+            walk.push(Level::Directory, at, u64::from(pde.bits()));
+            walk.below_pde(mem, paging, pde, large)
+        }
+        Mode::Pae {
+            pdpt,
+            pdptes,
+            no_execute,
+        } => {
+            let index = pdpt_index(addr);
+            let at = pdpt.frame().byte(pdpt.page_offset() + index * 8);
+            let pdpte = pdptes[index as usize];
+            walk.push(Level::Pdpt, at, pdpte.bits());
+            walk.below_pdpte(mem, paging, pdpte, no_execute)
+        }
+    };
+    walk
+}
+
+/// Walks from a directory entry that a paging-structure cache remembers.
+pub(crate) fn walk_below(
+    mem: &PhysMemory,
+    paging: &Paging,
+    addr: LinearAddr,
+    directory_entry: u64,
+) -> Walk {
+    let mut walk = Walk::start(addr);
+    walk.outcome = match paging.mode {
+        Mode::Off => Ok(identity(addr)),
+        #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
+        Mode::TwoLevel { large, .. } => {
+            walk.below_pde(mem, paging, Pde::from_bits(directory_entry as u32), large)
+        }
+        Mode::Pae { no_execute, .. } => walk.below_pae_pde(
+            mem,
+            paging,
+            PaeEntry::from_bits(directory_entry),
+            no_execute,
+        ),
+    };
+    walk
+}
+
+impl Walk {
+    #[inline]
+    fn start(addr: LinearAddr) -> Self {
+        let none = Step {
+            level: Level::Table,
+            at: FrameNumber::truncate(0).start(),
+            value: 0,
+        };
+        let outcome = Err(FaultCause::NotPresent);
+        Self {
+            addr,
+            steps: [none; MAX_STEPS],
+            len: 0,
+            outcome,
+        }
+    }
+
+    /// Returns the address that was walked.
+    pub fn addr(&self) -> LinearAddr {
+        self.addr
+    }
+
+    /// Returns the entries that the walk looked at, top level first.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps[..self.len]
+    }
+
+    /// Returns the page, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`FaultCause::NotPresent`] or [`FaultCause::Reserved`], of the last step's entry.
+    pub fn leaf(&self) -> Result<Leaf, FaultCause> {
+        self.outcome
+    }
+
+    /// Returns the page if the access is allowed, and the page fault if not.
+    ///
+    /// # Errors
+    ///
+    /// The page fault that the processor raises for this access.
+    pub fn check(&self, control: &Control, access: Access) -> Result<Leaf, PageFault> {
+        let rules = control.rules();
+        let fault = |cause| PageFault::new(self.addr, access, cause, rules.fetches());
+        let leaf = self.outcome.map_err(fault)?;
+        let is_judged = control.is_paging();
+        if is_judged && !rules.allow(leaf.rights, access) {
+            return Err(fault(FaultCause::Protection));
+        }
+        Ok(leaf)
+    }
+
+    /// Returns how many times memory was read: PDPTEs come from registers.
+    pub fn memory_references(&self) -> u32 {
+        self.steps()
+            .iter()
+            .map(|step| u32::from(step.level != Level::Pdpt))
+            .sum()
+    }
+
+    #[inline]
+    fn push(&mut self, level: Level, at: PhysAddr, value: u64) {
+        self.steps[self.len] = Step { level, at, value };
+        self.len += 1;
+    }
+
+    #[inline]
+    fn below_pde(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        pde: Pde,
+        large: LargePages,
+    ) -> Result<Leaf, FaultCause> {
+        let table = pde.table().ok_or(FaultCause::NotPresent)?;
+        let directory = pde.flags();
+        if directory.contains(PdeFlags::LARGE) && large == LargePages::Enabled {
+            if pde.large_has_reserved(paging.physical_bits) {
+                return Err(FaultCause::Reserved);
+            }
+            let frame = pde.large_frame().bits() + self.addr.table_index();
+            return Ok(paging.large_leaf(PageSize::Mib4, frame, pde.bits(), Execute::Allowed));
+        }
+
+        let at = table.entry_32(self.addr.table_index());
+        let pte = Pte::from_bits(mem.read(at));
+        self.push(Level::Table, at, u64::from(pte.bits()));
+        let frame = pte.frame().ok_or(FaultCause::NotPresent)?;
+        Ok(paging.small_leaf(frame, directory, pte.flags(), Execute::Allowed))
+    }
+
+    fn below_pdpte(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        pdpte: Pdpte,
+        no_execute: NoExecute,
+    ) -> Result<Leaf, FaultCause> {
+        let directory = pdpte.directory().ok_or(FaultCause::NotPresent)?;
+        let at = directory.entry_pae(pae_directory_index(self.addr));
+        let pde = PaeEntry::from_bits(mem.read(at));
+        self.push(Level::Directory, at, pde.bits());
+        self.below_pae_pde(mem, paging, pde, no_execute)
+    }
+
+    fn below_pae_pde(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        pde: PaeEntry,
+        no_execute: NoExecute,
+    ) -> Result<Leaf, FaultCause> {
+        let directory = pde.pde_flags();
+        if !directory.contains(PdeFlags::PRESENT) {
+            return Err(FaultCause::NotPresent);
+        }
+        let is_large = directory.contains(PdeFlags::LARGE);
+        let is_reserved = pde.has_reserved(paging.physical_bits, no_execute)
+            || is_large && pde.large_has_reserved();
+        if is_reserved {
+            return Err(FaultCause::Reserved);
+        }
+        if is_large {
+            let within = self.addr.page().bits() & (PageSize::Mib2.small_pages() - 1);
+            let frame = pde.large_frame().bits() + within;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "only the flags are looked at"
+            )]
+            let bits = pde.bits() as u32;
+            return Ok(paging.large_leaf(PageSize::Mib2, frame, bits, pde.execute()));
+        }
+
+        let at = pde.frame().entry_pae(self.addr.page().bits());
+        let pte = PaeEntry::from_bits(mem.read(at));
+        self.push(Level::Table, at, pte.bits());
+        if !pte.pte_flags().contains(PteFlags::PRESENT) {
+            return Err(FaultCause::NotPresent);
+        }
+        if pte.has_reserved(paging.physical_bits, no_execute) {
+            return Err(FaultCause::Reserved);
+        }
+        let execute = match (pde.execute(), pte.execute()) {
+            (Execute::Allowed, Execute::Allowed) => Execute::Allowed,
+            _ => Execute::Never,
+        };
+        Ok(paging.small_leaf(pte.frame(), directory, pte.pte_flags(), execute))
+    }
+}
+
+impl Paging {
+    #[inline]
+    fn small_leaf(
+        &self,
+        frame: FrameNumber,
+        directory: PdeFlags,
+        table: PteFlags,
+        execute: Execute,
+    ) -> Leaf {
+        // The low three bits mean the same in both entries; rights are granted by both or not.
+        let both = PteFlags::from_bits_truncate(directory.bits()) & table;
+        let rights = self.rights(both, table, execute);
+        Leaf {
+            frame,
+            size: PageSize::Small,
+            rights,
+            memory_type: memory_type(table),
+        }
+    }
+
+    fn large_leaf(&self, size: PageSize, frame: u32, bits: u32, execute: Execute) -> Leaf {
+        let flags = PteFlags::from_bits_truncate(bits);
+        let rights = self.rights(flags, flags, execute);
+        let mut typed = flags;
+        typed.set(PteFlags::PAT, bits & (1 << PAGE_SHIFT) != 0);
+        let memory_type = memory_type(typed);
+        Leaf {
+            frame: FrameNumber::truncate(frame),
+            size,
+            rights,
+            memory_type,
+        }
+    }
+
+    #[inline]
+    fn rights(&self, granted: PteFlags, leaf: PteFlags, execute: Execute) -> Rights {
+        let mut rights = Rights::empty();
+        rights.set(Rights::WRITABLE, granted.contains(PteFlags::WRITABLE));
+        rights.set(Rights::USER, granted.contains(PteFlags::USER));
+        rights.set(Rights::NO_EXECUTE, execute == Execute::Never);
+        rights.set(Rights::DIRTY, leaf.contains(PteFlags::DIRTY));
+        let is_global = self.global == GlobalPages::Enabled && leaf.contains(PteFlags::GLOBAL);
+        rights.set(Rights::GLOBAL, is_global);
+        rights
+    }
+}
+
+/// Returns the translation with paging off: everything is allowed, nothing is marked.
+fn identity(addr: LinearAddr) -> Leaf {
+    let frame = FrameNumber::truncate(addr.page().bits());
+    let rights = Rights::WRITABLE | Rights::USER | Rights::DIRTY;
+    Leaf {
+        frame,
+        size: PageSize::Small,
+        rights,
+        memory_type: 0,
+    }
+}
+
+/// Returns the PAT index of a small page's flags.
+#[inline]
+fn memory_type(flags: PteFlags) -> u8 {
+    u8::from(flags.contains(PteFlags::PAT)) << 2
+        | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1
+        | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
+}
+
+/// Returns bits 31:30, the index into the PDPTEs.
+fn pdpt_index(addr: LinearAddr) -> u32 {
+    addr.bits() >> 30
+}
+
+/// Returns bits 29:21, the index into a PAE directory.
+fn pae_directory_index(addr: LinearAddr) -> u32 {
+    addr.bits() >> PageSize::Mib2.shift()
+}
+
+/// Returns the number that a paging-structure cache files the page's directory entry under.
+pub(crate) fn directory_tag(paging: &Paging, page: PageNumber) -> u32 {
+    match paging.mode {
+        Mode::Pae { .. } => page.bits() / PageSize::Mib2.small_pages(),
+        Mode::Off | Mode::TwoLevel { .. } => page.bits() / PageSize::Mib4.small_pages(),
+    }
+}
