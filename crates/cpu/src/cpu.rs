@@ -1,0 +1,441 @@
+//! The processor: its registers, its cache of decoded blocks, and the loop that runs them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+
+use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageFault, PhysAddr, Privilege};
+
+use crate::block::{BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
+use crate::context::{Gate, Pace, State};
+use crate::decode::{self, Limits};
+use crate::exception::{
+    Class, Exception, Exit, MAX_INSTRUCTION_BYTES, Stop, UnsupportedInstruction, Vector,
+};
+use crate::flags::Eflags;
+use crate::observer::Observer;
+use crate::op::Op;
+use crate::registers::Registers;
+use crate::segment::{DescriptorTable, SegmentRegister};
+
+/// An IA-32 processor in ring 3.
+///
+/// Its parameters are the observer of the MMU that it runs on and its own.
+pub struct Cpu<O: pagefault_mmu::Observer, C> {
+    state: State,
+    cache: BlockCache<O, C>,
+    host_calls: Range<u32>,
+    breakpoints: BTreeSet<u32>,
+}
+
+/// Whether a breakpoint at EIP counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breakpoints {
+    Heeded,
+    PassedOver,
+}
+
+/// Why a chain of linked blocks ended.
+enum Left {
+    /// The block at `at`, which the flow of block `from` leads to, is not linked.
+    Unlinked {
+        from: BlockId,
+        flow: Flow,
+        at: PhysAddr,
+    },
+    /// A block ended in a way that has to be looked at.
+    Flow(Flow, PhysAddr),
+    /// The run ends.
+    Exit(Exit),
+}
+
+/// Programs run at CPL 3.
+const PRIVILEGE: Privilege = Privilege::User;
+
+impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
+    /// Returns a processor with zeroed registers and flat segments.
+    pub fn new() -> Self {
+        Self {
+            state: State::new(),
+            cache: BlockCache::new(),
+            host_calls: 0..0,
+            breakpoints: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the registers.
+    pub fn registers(&self) -> &Registers {
+        &self.state.regs
+    }
+
+    /// Returns the registers, to change them.
+    pub fn registers_mut(&mut self) -> &mut Registers {
+        &mut self.state.regs
+    }
+
+    /// Returns the descriptors that selectors refer to, to change them.
+    pub fn descriptors_mut(&mut self) -> &mut DescriptorTable {
+        &mut self.state.descriptors
+    }
+
+    /// Returns the number of instructions completed since the processor was made. A repeated string
+    /// instruction is one; one that faults does not count, one that traps does.
+    pub fn instructions(&self) -> u64 {
+        self.state.instructions
+    }
+
+    /// Makes control transfers to EIP in this range end the run with [`Exit::HostCall`]. Whether
+    /// anything is mapped there does not matter.
+    pub fn set_host_calls(&mut self, mmu: &mut Mmu<O>, range: Range<u32>) {
+        self.host_calls = range;
+        self.cache.clear(mmu);
+    }
+
+    /// Lets programs raise a vector by INT n, as they may 3 and 4 from the start.
+    pub fn open_gate(&mut self, vector: Vector) {
+        self.state.gates[usize::from(vector.number())] = Gate::Open;
+    }
+
+    /// Adds a breakpoint: a run ends before the instruction at this EIP, unless it starts there.
+    pub fn add_breakpoint(&mut self, mmu: &mut Mmu<O>, eip: u32) {
+        if self.breakpoints.insert(eip) {
+            self.cache.clear(mmu);
+        }
+    }
+
+    /// Removes a breakpoint.
+    pub fn remove_breakpoint(&mut self, mmu: &mut Mmu<O>, eip: u32) {
+        if self.breakpoints.remove(&eip) {
+            self.cache.clear(mmu);
+        }
+    }
+
+    /// Runs until something needs the host, at most `budget` instructions.
+    ///
+    /// Every exit leaves exact registers and an exact instruction count. A fault has changed nothing
+    /// but what the processor defines, so that running again retries the instruction.
+    pub fn run(&mut self, mmu: &mut Mmu<O>, budget: u64, observer: &mut C) -> Exit {
+        let end = self.state.instructions.saturating_add(budget);
+        let mut breakpoints = Breakpoints::PassedOver;
+        loop {
+            if let Some(exit) = self.run_some(mmu, end, observer, breakpoints) {
+                return exit;
+            }
+            breakpoints = Breakpoints::Heeded;
+        }
+    }
+
+    /// Runs one instruction, or blocks until modes or code may have changed.
+    fn run_some(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        end: u64,
+        observer: &mut C,
+        breakpoints: Breakpoints,
+    ) -> Option<Exit> {
+        self.cache.drop_written(mmu);
+        self.look_at_modes(mmu);
+        let left = end.saturating_sub(self.state.instructions);
+        if left == 0 {
+            return Some(Exit::Budget);
+        }
+        let eip = self.state.regs.eip;
+        if self.host_calls.contains(&eip) {
+            return Some(Exit::HostCall {
+                addr: self.linear_eip(),
+            });
+        }
+        let is_breakpoint = self.breakpoints.contains(&eip);
+        if is_breakpoint && breakpoints == Breakpoints::Heeded {
+            return Some(Exit::Breakpoint {
+                addr: self.linear_eip(),
+            });
+        }
+        let at = match mmu.fetch_page(self.linear_eip(), PRIVILEGE) {
+            Ok(at) => at,
+            Err(fault) => return Some(self.fetch_fault(fault)),
+        };
+        if self.is_single_step() {
+            return self.trap_after_one(mmu, observer, at);
+        }
+        if is_breakpoint || left < MAX_BLOCK_OPS as u64 {
+            return self.run_one(mmu, observer, at);
+        }
+        self.run_blocks(mmu, end, observer, at)
+    }
+
+    /// Runs blocks, finding or decoding those that are not linked yet.
+    fn run_blocks(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        end: u64,
+        observer: &mut C,
+        first: PhysAddr,
+    ) -> Option<Exit> {
+        let mut at = first;
+        let mut link = None;
+        loop {
+            let id = match self.find(mmu, at) {
+                Ok(id) => id,
+                Err(fault) => return Some(self.fetch_fault(fault)),
+            };
+            if let Some((from, flow)) = link {
+                self.cache.link(from, flow, id);
+            }
+            match self.run_linked(mmu, end, observer, id) {
+                Left::Unlinked {
+                    from,
+                    flow,
+                    at: next,
+                } => {
+                    if self.breakpoints.contains(&self.state.regs.eip) {
+                        return Some(Exit::Breakpoint {
+                            addr: self.linear_eip(),
+                        });
+                    }
+                    at = next;
+                    link = Some((from, flow));
+                }
+                Left::Flow(Flow::Stopped, block_at) => return self.stopped(mmu, block_at),
+                Left::Flow(..) => return None,
+                Left::Exit(exit) => return Some(exit),
+            }
+        }
+    }
+
+    /// Runs a block, and then those that it is linked with.
+    fn run_linked(&mut self, mmu: &mut Mmu<O>, end: u64, observer: &mut C, id: BlockId) -> Left {
+        let Self {
+            state,
+            cache,
+            host_calls,
+            ..
+        } = self;
+        let cs_base = state.segment(SegmentRegister::Cs).base();
+        let mut eip = state.regs.eip;
+        let mut block = cache.get(id);
+        loop {
+            state.block_eip = eip;
+            let flow = (block.entry)(state, mmu, observer, &block.slots);
+            let link = match flow {
+                Flow::Sequential => {
+                    eip = eip.wrapping_add(block.len);
+                    block.behind.get()
+                }
+                Flow::Taken => {
+                    eip = eip.wrapping_add(block.target);
+                    block.taken.get()
+                }
+                Flow::Indirect => {
+                    eip = state.regs.eip;
+                    BlockId::NONE
+                }
+                Flow::Reenter | Flow::Stopped => return Left::Flow(flow, block.at()),
+            };
+            state.instructions += u64::from(block.instructions);
+            if C::BRANCHES && flow != Flow::Sequential {
+                observer.branch(state.block_eip.wrapping_add(block.len), eip);
+            }
+            state.regs.eip = eip;
+            if end.wrapping_sub(state.instructions) < MAX_BLOCK_OPS as u64
+                || host_calls.contains(&eip)
+            {
+                return Left::Flow(Flow::Reenter, block.at());
+            }
+            let at = match mmu.fetch_page(cs_base.wrapping_add(eip), PRIVILEGE) {
+                Ok(at) => at,
+                Err(fault) => return Left::Exit(page_fault(fault, eip)),
+            };
+            let next = match flow {
+                Flow::Indirect => cache.jump_target(at),
+                _ => cache.linked(link, at),
+            };
+            let Some(next) = next else {
+                return Left::Unlinked {
+                    from: block.id,
+                    flow,
+                    at,
+                };
+            };
+            block = next;
+        }
+    }
+
+    /// Returns the block at `at`, decoding it if need be.
+    ///
+    /// # Errors
+    ///
+    /// The page fault of the second page, if the instruction at `at` continues there.
+    fn find(&mut self, mmu: &mut Mmu<O>, at: PhysAddr) -> Result<BlockId, PageFault> {
+        if let Some(id) = self.cache.find(at) {
+            let Some(tail) = self.cache.get(id).tail else {
+                return Ok(id);
+            };
+            let now = self.fetch_tail(mmu)?;
+            if now == tail {
+                return Ok(id);
+            }
+            self.cache.drop_block(id);
+            let block = decode::decode_straddling(mmu, &self.state, at, now);
+            return Ok(self.cache.insert(mmu, block));
+        }
+        let limits = Limits {
+            bytes: self.bytes_to_breakpoint(at),
+            ..Limits::BLOCK
+        };
+        if let Ok(block) = decode::decode(mmu, &self.state, at, limits) {
+            return Ok(self.cache.insert(mmu, block));
+        }
+        let tail = self.fetch_tail(mmu)?;
+        let block = decode::decode_straddling(mmu, &self.state, at, tail);
+        Ok(self.cache.insert(mmu, block))
+    }
+
+    /// Runs the instruction at EIP by itself, without the cache.
+    fn run_one(&mut self, mmu: &mut Mmu<O>, observer: &mut C, at: PhysAddr) -> Option<Exit> {
+        let block = match decode::decode(mmu, &self.state, at, Limits::ONE) {
+            Ok(block) => block,
+            Err(decode::Straddles) => match self.fetch_tail(mmu) {
+                Ok(tail) => decode::decode_straddling(mmu, &self.state, at, tail),
+                Err(fault) => return Some(self.fetch_fault(fault)),
+            },
+        };
+        let state = &mut self.state;
+        let eip = state.regs.eip;
+        state.block_eip = eip;
+        let flow = (block.entry)(state, mmu, observer, &block.slots);
+        match flow {
+            Flow::Sequential => state.regs.eip = eip.wrapping_add(block.len),
+            Flow::Taken => state.regs.eip = eip.wrapping_add(block.target),
+            Flow::Indirect => {}
+            Flow::Reenter => return None,
+            Flow::Stopped => return self.stopped(mmu, at),
+        }
+        state.instructions += u64::from(block.instructions);
+        if C::BRANCHES && flow != Flow::Sequential {
+            observer.branch(eip.wrapping_add(block.len), state.regs.eip);
+        }
+        None
+    }
+
+    /// Runs one instruction, or one iteration of a repeated one, and raises #DB behind it.
+    fn trap_after_one(&mut self, mmu: &mut Mmu<O>, observer: &mut C, at: PhysAddr) -> Option<Exit> {
+        let eip = self.state.regs.eip;
+        self.state.pace = Pace::OneIteration;
+        let exit = self.run_one(mmu, observer, at);
+        self.state.pace = Pace::Whole;
+        exit.or(Some(Exit::Exception {
+            exception: Exception::trap(Vector::DEBUG),
+            at: eip,
+        }))
+    }
+
+    /// Tells why a block stopped; `None` if it is only to be run again.
+    fn stopped(&mut self, mmu: &Mmu<O>, block_at: PhysAddr) -> Option<Exit> {
+        let (stop, op) = self.state.stop.take()?;
+        let at = self.state.regs.eip;
+        match stop {
+            Stop::Exception(exception) => {
+                if exception.class == Class::Trap {
+                    self.state.regs.eip = self.state.next_eip(&op);
+                    self.state.instructions += 1;
+                }
+                Some(Exit::Exception { exception, at })
+            }
+            Stop::Unsupported => Some(Exit::Unsupported(self.unsupported(mmu, &op, block_at))),
+            Stop::Repeat => None,
+        }
+    }
+
+    /// Describes an instruction without a handler; its bytes are those that were decoded.
+    fn unsupported(&self, mmu: &Mmu<O>, op: &Op, block_at: PhysAddr) -> UnsupportedInstruction {
+        let mut bytes = [0; MAX_INSTRUCTION_BYTES];
+        let len = usize::from(op.len).min(MAX_INSTRUCTION_BYTES);
+        let in_page = (PAGE_SIZE - block_at.page_offset()) as usize;
+        let offset = usize::from(op.at);
+        let tail = self.cache.tail_at(block_at);
+        for (index, byte) in bytes.iter_mut().enumerate().take(len) {
+            let at = match tail {
+                Some(tail) if offset + index >= in_page => {
+                    tail.byte(u32::try_from(offset + index - in_page).unwrap_or(0))
+                }
+                _ => block_at
+                    .frame()
+                    .byte(block_at.page_offset() + u32::from(op.at) + index as u32),
+            };
+            *byte = mmu.mem().read(at);
+        }
+        UnsupportedInstruction {
+            addr: self.linear_eip(),
+            code: op.code,
+            bytes,
+            len: op.len,
+        }
+    }
+
+    /// Fetches from the page behind the one that EIP is in.
+    fn fetch_tail(&self, mmu: &mut Mmu<O>) -> Result<FrameNumber, PageFault> {
+        let start = self.linear_eip();
+        let next = start.wrapping_add(PAGE_SIZE - start.page_offset());
+        Ok(mmu.fetch_page(next, PRIVILEGE)?.frame())
+    }
+
+    /// Returns how far a block at `at` may reach before an offset where a breakpoint is. Blocks are
+    /// physical and breakpoints are not: the offset in the page is what they have in common.
+    fn bytes_to_breakpoint(&self, at: PhysAddr) -> u32 {
+        let offset = at.page_offset();
+        self.breakpoints
+            .iter()
+            .map(|eip| eip % PAGE_SIZE)
+            .filter_map(|other| other.checked_sub(offset).filter(|distance| *distance > 0))
+            .min()
+            .unwrap_or(PAGE_SIZE)
+    }
+
+    fn is_single_step(&self) -> bool {
+        self.state.regs.flags.system().contains(Eflags::TRAP)
+    }
+
+    /// Drops the decoded blocks if they were decoded for other segments or alignment checks.
+    fn look_at_modes(&mut self, mmu: &mut Mmu<O>) {
+        let needed = self.state.needed_checks();
+        if needed != self.state.checks {
+            self.state.checks = needed;
+            self.cache.clear(mmu);
+        }
+    }
+
+    fn linear_eip(&self) -> LinearAddr {
+        self.state
+            .segment(SegmentRegister::Cs)
+            .base()
+            .wrapping_add(self.state.regs.eip)
+    }
+
+    fn fetch_fault(&self, fault: PageFault) -> Exit {
+        page_fault(fault, self.state.regs.eip)
+    }
+}
+
+fn page_fault(fault: PageFault, at: u32) -> Exit {
+    Exit::Exception {
+        exception: fault.into(),
+        at,
+    }
+}
+
+impl<O: pagefault_mmu::Observer, C: Observer> Default for Cpu<O, C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<O: pagefault_mmu::Observer, C> fmt::Debug for Cpu<O, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cpu")
+            .field("registers", &self.state.regs)
+            .field("instructions", &self.state.instructions)
+            .field("breakpoints", &self.breakpoints)
+            .finish_non_exhaustive()
+    }
+}
