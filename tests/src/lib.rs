@@ -1,1 +1,4 @@
-//! pagefault-tests
+//! Support for the behaviour tests: the golden runner, which replays recorded cases and judges what
+//! our crates do with them.
+
+pub mod golden;

@@ -72,6 +72,7 @@ impl LinearAddr {
 
     /// Returns the address `len_bytes` further, wrapping at 4 GiB as the processor does.
     #[inline]
+    #[must_use]
     pub const fn wrapping_add(self, len_bytes: u32) -> Self {
         Self(self.0.wrapping_add(len_bytes))
     }

@@ -412,7 +412,9 @@ impl<O: Observer> Mmu<O> {
         self.tracked.note(frame);
     }
 
-    /// Loads CR0.
+    /// Loads CR0. PG from 1 to 0 flushes everything, and so does a change of WP.
+    ///
+    /// The manual only permits the latter; processor models agree on it.
     ///
     /// # Errors
     ///
@@ -420,12 +422,19 @@ impl<O: Observer> Mmu<O> {
     pub fn set_cr0(&mut self, bits: u32) -> Result<(), ControlFault> {
         let new = self.control.with_cr0(bits, &self.mem)?;
         let was_paging = self.control.is_paging();
+        let changed = new.cr0() ^ self.control.cr0();
         self.control = new;
         self.front.clear();
-        if was_paging && !self.control.cr0().contains(Cr0::PAGING) {
+        // Quirk: wp-change-flushes
+        if was_paging && changed.intersects(Cr0::PAGING | Cr0::WRITE_PROTECT) {
             self.flush_all();
         }
         Ok(())
+    }
+
+    /// Loads CR2, which page faults load with their address.
+    pub fn set_cr2(&mut self, addr: LinearAddr) {
+        self.control.set_cr2(addr);
     }
 
     /// Loads CR3 and flushes what is not global. In PAE mode the PDPTEs are loaded.

@@ -1,0 +1,74 @@
+//! Golden data: cases on which independent machines, manuals and programs agree.
+//!
+//! A kind of data is a directory of files in one format. The runner replays every case through the
+//! public interface of the crate in question and compares the whole outcome. `cargo test` runs the
+//! public data, which lies in `fixtures/golden`; the `golden` binary runs any directory.
+
+pub mod mmu;
+pub mod report;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::golden::report::Report;
+
+/// A kind of golden data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Paging: matrices of entries and accesses, sequences, traces.
+    Mmu,
+}
+
+impl Kind {
+    /// The kinds with the names that users write.
+    pub const NAMES: [(&'static str, Self); 1] = [("mmu", Self::Mmu)];
+
+    /// Returns the kind of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownKind`], whose message lists the names.
+    pub fn named(name: &str) -> Result<Self, UnknownKind> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|&(_, kind)| kind).ok_or(UnknownKind)
+    }
+
+    /// Replays every file of a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`GoldenError`] if the directory or a file in it cannot be read.
+    pub fn run(self, dir: &Path) -> Result<Report, GoldenError> {
+        match self {
+            Self::Mmu => mmu::run(dir, &mmu::default_config()),
+        }
+    }
+}
+
+/// A name that is no kind's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("unknown kind of golden data; there are {}", Kind::NAMES.map(|(name, _)| name).join(", "))]
+pub struct UnknownKind;
+
+/// Why golden data cannot be read.
+#[derive(Debug, Error)]
+pub enum GoldenError {
+    /// The directory or a file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A file is not in the format of its kind.
+    #[error("{} is not CSV with a header line: {source}", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: csv::Error,
+    },
+}
