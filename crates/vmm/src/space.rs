@@ -1,0 +1,282 @@
+//! The address space of a process: its regions, and what its page tables say of their pages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pagefault_mmu::tables::{self, Entry, LeaveReason, Root, Stale};
+use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, Observer, PageEntry, PageNumber, PhysMemory};
+
+use crate::config::{UserSpace, WorkingSetLimits};
+use crate::granules::Granules;
+use crate::handle::HandleTable;
+use crate::protection::Protection;
+use crate::range::{PageRange, page};
+use crate::region::{Region, Unsaid, Vad};
+use crate::section::Sections;
+use crate::software::{Slot, SoftwarePte};
+
+/// The number of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId(pub(crate) u32);
+
+impl ProcessId {
+    /// Returns the process as a number; the first one is 0.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// Whether a space's tables are those that CR3 names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    Yes,
+    No,
+}
+
+/// An address space.
+#[derive(Debug)]
+pub(crate) struct Space {
+    pub(crate) root: Root,
+    /// The frames of the directory level, which live as long as the space.
+    pub(crate) directories: Vec<FrameNumber>,
+    pub(crate) user: UserSpace,
+    /// By first page.
+    pub(crate) regions: BTreeMap<u32, Region>,
+    pub(crate) granules: Granules,
+    pub(crate) limits: WorkingSetLimits,
+    /// Present entries.
+    pub(crate) resident_pages: u32,
+    pub(crate) peak_resident_pages: u32,
+    pub(crate) locked: BTreeSet<PageNumber>,
+    /// The stack of the running thread, which grows by guard page.
+    pub(crate) stack: Option<PageRange>,
+    pub(crate) handles: HandleTable,
+}
+
+/// A page of a region, decoded: the entry's word and, where it says nothing, the region's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PageState {
+    Reserved,
+    Committed(Protection, Backing),
+}
+
+/// Where the contents of a committed page are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backing {
+    /// Nowhere: the first touch finds zeros.
+    Zero,
+    /// Nowhere, since `MEM_RESET` let them go.
+    Discarded,
+    PagingFile(Slot),
+    /// In a frame that no entry of this space maps.
+    Transition(FrameNumber),
+    /// Where the section says.
+    Section,
+    /// In the frame that the entry maps.
+    Mapped(PageEntry),
+}
+
+impl Space {
+    pub(crate) fn new(
+        root: Root,
+        directories: Vec<FrameNumber>,
+        user: UserSpace,
+        limits: WorkingSetLimits,
+    ) -> Self {
+        Self {
+            root,
+            directories,
+            user,
+            regions: BTreeMap::new(),
+            granules: Granules::new(user.pages()),
+            limits,
+            resident_pages: 0,
+            peak_resident_pages: 0,
+            locked: BTreeSet::new(),
+            stack: None,
+            handles: HandleTable::default(),
+        }
+    }
+
+    /// Returns the region that `page` is in.
+    #[inline]
+    pub(crate) fn region(&self, page: PageNumber) -> Option<&Region> {
+        let (_, region) = self.regions.range(..=page.bits()).next_back()?;
+        region.vad.pages.contains(page).then_some(region)
+    }
+
+    #[inline]
+    pub(crate) fn region_mut(&mut self, page: PageNumber) -> Option<&mut Region> {
+        let (_, region) = self.regions.range_mut(..=page.bits()).next_back()?;
+        region.vad.pages.contains(page).then_some(region)
+    }
+
+    /// Returns the region that all of `pages` are in.
+    pub(crate) fn region_around(&self, pages: PageRange) -> Option<&Region> {
+        self.region(pages.start())
+            .filter(|region| region.vad.pages.contains_range(pages))
+    }
+
+    pub(crate) fn insert(&mut self, region: Region) {
+        self.granules.take(region.vad.pages);
+        self.regions.insert(region.vad.pages.start().bits(), region);
+    }
+
+    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Region> {
+        let region = self.regions.remove(&base.bits())?;
+        self.granules.release(region.vad.pages);
+        Some(region)
+    }
+
+    /// Returns whether every byte of the address range is the user's to name; the top of a range
+    /// that would pass 4 GiB is not.
+    pub(crate) fn is_user_range(&self, addr: LinearAddr, size_bytes: u32) -> bool {
+        let last = addr.checked_add(size_bytes.saturating_sub(1));
+        last.is_some_and(|last| last <= self.user.highest())
+    }
+
+    /// Returns the state of a page of the region that `vad` describes.
+    pub(crate) fn page_state(
+        &self,
+        mem: &PhysMemory,
+        sections: &Sections,
+        vad: &Vad,
+        page: PageNumber,
+    ) -> PageState {
+        decode(tables::entry(mem, self.root, page), sections, vad, page)
+    }
+
+    /// Returns whether every entry of `pages` leaves the say to the region.
+    pub(crate) fn is_unsaid(&self, mem: &PhysMemory, pages: PageRange) -> bool {
+        let mut at = pages.start().bits();
+        while at < pages.end().bits() {
+            let table_end = (at / self.root.pages_per_table() + 1) * self.root.pages_per_table();
+            let end = table_end.min(pages.end().bits());
+            if let Some(table) = tables::table(mem, self.root, page(at)) {
+                let first = table.first().bits();
+                if (at..end).any(|number| table.raw(number - first) != 0) {
+                    return false;
+                }
+            } else if tables::entry(mem, self.root, page(at)) != Entry::NoTable {
+                return false;
+            }
+            at = end;
+        }
+        true
+    }
+
+    /// Returns the first page from `from` on, below `end`, that a table covers.
+    pub(crate) fn next_covered(&self, mem: &PhysMemory, from: u32, end: u32) -> Option<u32> {
+        let per_table = self.root.pages_per_table();
+        let mut at = from;
+        while at < end {
+            if tables::has_table(mem, self.root, page(at)) {
+                return Some(at);
+            }
+            at = (at / per_table + 1) * per_table;
+        }
+        None
+    }
+
+    /// Returns the first page of each table that should cover one of `pages`, and does not exist.
+    pub(crate) fn missing_tables(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
+        let per_table = self.root.pages_per_table();
+        let first = pages.start().bits() / per_table;
+        let last = (pages.end().bits() - 1) / per_table;
+        let starts = (first..=last).map(|table| page(table * per_table));
+        starts
+            .filter(|&start| !tables::has_table(mem, self.root, start))
+            .collect()
+    }
+
+    /// Returns the first page of each table over `pages` in which no entry says anything.
+    pub(crate) fn empty_tables(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
+        let per_table = self.root.pages_per_table();
+        let first = pages.start().bits() / per_table;
+        let last = (pages.end().bits() - 1) / per_table;
+        let starts = (first..=last).map(|table| page(table * per_table));
+        let is_empty = |&start: &PageNumber| {
+            let table = tables::table(mem, self.root, start);
+            table.is_some_and(|table| (0..per_table).all(|index| table.raw(index) == 0))
+        };
+        starts.filter(is_empty).collect()
+    }
+
+    pub(crate) fn count_resident(&mut self) {
+        self.resident_pages += 1;
+        self.peak_resident_pages = self.peak_resident_pages.max(self.resident_pages);
+    }
+}
+
+/// Returns what an entry of a region means.
+pub(crate) fn decode(entry: Entry, sections: &Sections, vad: &Vad, page: PageNumber) -> PageState {
+    let software = match entry {
+        Entry::Page(entry) | Entry::Large(entry) => {
+            let protection = Protection::from_entry_flags(entry.flags);
+            return PageState::Committed(protection, Backing::Mapped(entry));
+        }
+        Entry::NoTable => SoftwarePte::AskRegion,
+        Entry::Software(entry) => SoftwarePte::from_bits(entry.bits()),
+    };
+    let backing = match software {
+        SoftwarePte::AskRegion => return unsaid(sections, vad, page),
+        SoftwarePte::Decommitted => return PageState::Reserved,
+        SoftwarePte::DemandZero(protection) => (protection, Backing::Zero),
+        SoftwarePte::PagingFile(slot, protection) => (protection, Backing::PagingFile(slot)),
+        SoftwarePte::Transition(frame, protection) => (protection, Backing::Transition(frame)),
+        SoftwarePte::Prototype(protection) => (protection, Backing::Section),
+        SoftwarePte::Discarded(protection) => (protection, Backing::Discarded),
+    };
+    PageState::Committed(backing.0, backing.1)
+}
+
+/// Returns the state of a page whose entry says nothing.
+fn unsaid(sections: &Sections, vad: &Vad, page: PageNumber) -> PageState {
+    match (vad.unsaid, vad.section_page(page)) {
+        (Unsaid::Reserved, _) => PageState::Reserved,
+        (Unsaid::Committed(protection), None) => PageState::Committed(protection, Backing::Zero),
+        (Unsaid::Committed(protection), Some((section, index))) => {
+            if sections.is_committed(section, index) {
+                PageState::Committed(protection, Backing::Section)
+            } else {
+                PageState::Reserved
+            }
+        }
+    }
+}
+
+/// Rewrites entries of one space, and pays for what becomes stale.
+pub(crate) struct Editor<'a, O: Observer> {
+    mmu: &'a mut Mmu<O>,
+    root: Root,
+    loaded: Loaded,
+}
+
+impl<'a, O: Observer> Editor<'a, O> {
+    pub(crate) fn new(mmu: &'a mut Mmu<O>, root: Root, loaded: Loaded) -> Self {
+        Self { mmu, root, loaded }
+    }
+
+    /// Makes the entry software's. A table must cover the page, unless there is nothing to say.
+    pub(crate) fn set_software(&mut self, page: PageNumber, new: SoftwarePte) {
+        match tables::set_software(self.mmu.mem_mut(), self.root, page, new.entry()) {
+            Ok(stale) => self.pay(stale),
+            Err(missing) => assert!(new == SoftwarePte::AskRegion, "{missing}: {new:?}"),
+        }
+    }
+
+    /// Maps the page. A table must cover it.
+    pub(crate) fn set_page(&mut self, page: PageNumber, new: PageEntry) {
+        match tables::set_page(self.mmu.mem_mut(), self.root, page, new) {
+            Ok(stale) => self.pay(stale),
+            Err(missing) => unreachable!("{missing}: the caller made sure of one"),
+        }
+    }
+
+    pub(crate) fn pay(&mut self, stale: Option<Stale>) {
+        match (stale, self.loaded) {
+            (None, _) => {}
+            (Some(stale), Loaded::Yes) => stale.invalidate(self.mmu),
+            (Some(stale), Loaded::No) => stale.leave(LeaveReason::SpaceNotLoaded),
+        }
+    }
+}
