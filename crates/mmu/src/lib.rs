@@ -10,6 +10,7 @@
 mod addr;
 mod control;
 mod directory;
+mod dump;
 mod entry;
 mod fault;
 mod frames;
@@ -17,6 +18,7 @@ mod front;
 mod mmu;
 mod observer;
 mod phys;
+mod ranges;
 pub mod tables;
 pub mod tlb;
 mod tracked;
@@ -27,6 +29,7 @@ pub use addr::{
     FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr,
 };
 pub use control::{AcFlag, Control, ControlFault, Cr0, Cr4, Efer, PhysicalBitsError};
+pub use dump::Dump;
 pub use entry::{
     Execute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
     SoftwareEntry,
@@ -37,10 +40,12 @@ pub use front::FrontArray;
 pub use mmu::{HitRun, Mmu, MmuConfig, MmuError, Stored};
 pub use observer::{DropCause, NoObserver, Observer};
 pub use phys::{MAX_RAM_BYTES, PhysMemory, PhysMemoryError};
+pub use ranges::{EntryRange, ranges};
 pub use tables::{Entry, LeaveReason, NoTable, Root, Stale, TableView};
 pub use tlb::geometry::{Geometry, GeometryError, Index, PageSizes};
 pub use tlb::policy::{Policy, UnknownPolicy};
 pub use tlb::statistics::{ByKind, LevelStatistics, Statistics};
+pub use tlb::view::TlbEntry;
 pub use tlb::{LevelId, TlbConfig};
 pub use walk::{Leaf, Level, Step, Walk, walk};
 pub use word::Word;

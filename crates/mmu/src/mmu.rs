@@ -657,7 +657,7 @@ impl<O: Observer> Mmu<O> {
             if !self.suffices(leaf.rights, access) {
                 return self.rewalk(level, addr, access);
             }
-            return Ok(Mapped::at(&leaf, found.place));
+            return Ok(Mapped::at(leaf, found.place));
         }
         *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
 
@@ -707,9 +707,9 @@ impl<O: Observer> Mmu<O> {
         let page = addr.page();
         // Lines that stand for the old translation must not outlive it.
         self.drop_front(page);
-        let in_second = self.tlb.refresh(LevelId::L2, page, &leaf);
-        if let Some(place) = self.tlb.refresh(level, page, &leaf) {
-            return Ok(Mapped::at(&leaf, place));
+        let in_second = self.tlb.refresh(LevelId::L2, page, leaf);
+        if let Some(place) = self.tlb.refresh(level, page, leaf) {
+            return Ok(Mapped::at(leaf, place));
         }
         if in_second.is_some() {
             return Ok(self.fill(level, page, &Cached::from(leaf)));
@@ -807,7 +807,7 @@ impl<O: Observer> Mmu<O> {
                 }
             }
         }
-        Mapped::at(&cached.leaf, place)
+        Mapped::at(cached.leaf, place)
     }
 
     /// Drops the page from every level, with all lines that stand for it.
@@ -969,7 +969,7 @@ impl Span {
 
 impl Mapped {
     #[inline]
-    fn at(leaf: &Leaf, place: Place) -> Self {
+    fn at(leaf: Leaf, place: Place) -> Self {
         Self {
             frame: leaf.frame,
             rights: leaf.rights,

@@ -9,6 +9,7 @@ pub(crate) mod geometry;
 pub(crate) mod policy;
 pub mod presets;
 pub(crate) mod statistics;
+pub(crate) mod view;
 
 use crate::addr::{FrameNumber, PageNumber};
 use crate::entry::{PageSize, Rights};
@@ -305,12 +306,12 @@ impl Tlb {
         &mut self,
         level: LevelId,
         page: PageNumber,
-        leaf: &Leaf,
+        leaf: Leaf,
     ) -> Option<Place> {
         let found = self
             .find(level, page)
             .filter(|found| found.cached.mapped == leaf.size)?;
-        let payload = translation(page, found.cached.leaf.size, &Cached::from(*leaf));
+        let payload = translation(page, found.cached.leaf.size, &Cached::from(leaf));
         self.arrays[usize::from(found.place.array)]
             .set_payload(usize::from(found.place.slot), payload);
         Some(found.place)
@@ -364,6 +365,17 @@ impl Tlb {
                 .iter()
                 .map(move |(slot, key, payload)| (place(index, slot), held_by(key), payload))
         })
+    }
+
+    /// Returns the number of the place's array, counted within its level.
+    #[expect(clippy::cast_possible_truncation, reason = "few arrays")]
+    pub(crate) fn array_in_level(&self, level: LevelId, place: Place) -> u32 {
+        (usize::from(place.array) - self.levels[level as usize].start) as u32
+    }
+
+    /// Returns how many ways of the place's set were used later, where the policy knows.
+    pub(crate) fn age(&self, place: Place) -> Option<u32> {
+        self.arrays[usize::from(place.array)].age(usize::from(place.slot))
     }
 
     /// Returns the array's number of ways.

@@ -169,6 +169,19 @@ impl<P: Copy + Default> Array<P> {
         self.states.fill(0);
     }
 
+    /// Returns how many valid ways of the slot's set have a later stamp, where stamps are kept.
+    pub(crate) fn age(&self, slot: usize) -> Option<u32> {
+        if !matches!(self.geometry.policy(), Policy::Lru | Policy::Fifo) {
+            return None;
+        }
+        let ways = self.geometry.ways() as usize;
+        let first = slot / ways * ways;
+        let stamp = self.ways[slot].stamp;
+        let later = |way: &&Way<P>| way.key != INVALID && way.stamp > stamp;
+        let count = self.ways[first..first + ways].iter().filter(later).count();
+        u32::try_from(count).ok()
+    }
+
     /// Returns the keys and payloads that are valid, by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Key, P)> + '_ {
         let valid = |(slot, way): (usize, &Way<P>)| {
