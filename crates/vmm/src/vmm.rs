@@ -252,6 +252,17 @@ impl Vmm {
         self.space_mut(process).stack = stack;
     }
 
+    /// Returns where the lowest free range of this size starts, on a multiple of 64 KiB.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn find_free(&self, process: ProcessId, size_bytes: u32) -> Option<LinearAddr> {
+        let len_pages = size_bytes.div_ceil(pagefault_mmu::PAGE_SIZE).max(1);
+        let pages = self.space(process).granules.lowest_free(len_pages)?;
+        Some(pages.start().start())
+    }
+
     /// Returns which calls brought the page at `addr` to its present state.
     ///
     /// # Panics
@@ -262,6 +273,15 @@ impl Vmm {
         region
             .map(|region| region.history.at(addr.page()))
             .unwrap_or_default()
+    }
+
+    /// Returns the pages of the allocation around `addr`; `None` where nothing is allocated.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn allocation_pages(&self, process: ProcessId, addr: LinearAddr) -> Option<PageRange> {
+        self.space(process).region(addr.page()).map(|region| region.vad.pages)
     }
 
     pub(crate) fn space(&self, process: ProcessId) -> &Space {
