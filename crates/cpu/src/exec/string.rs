@@ -6,7 +6,7 @@
 
 use pagefault_mmu::{AccessKind, LinearAddr, PAGE_SIZE, PhysAddr, Stored};
 
-use super::{either, size_of};
+use super::size_of;
 use crate::alu;
 use crate::context::{Context, Pace, Run};
 use crate::exception::Stop;
@@ -88,15 +88,19 @@ fn repeat<X: Context>(
     if op.repeat == RepeatPrefix::None {
         return element(cx);
     }
-    let mut stored = Stored::Plain;
     while count(cx, op) != 0 {
-        stored = either(stored, element(cx)?);
+        let stored = element(cx)?;
         set_count(cx, op, count(cx, op).wrapping_sub(1));
-        if cx.state().pace == Pace::OneIteration && count(cx, op) != 0 {
+        let is_interrupted = stored == Stored::Tracked || cx.state().pace == Pace::OneIteration;
+        if is_interrupted && count(cx, op) != 0 {
+            // The store may have been into this very instruction: it is fetched again.
             return Err(Stop::Repeat);
         }
+        if stored == Stored::Tracked {
+            return Ok(stored);
+        }
     }
-    Ok(stored)
+    Ok(Stored::Plain)
 }
 
 /// As `repeat`, and ends when ZF is not what the prefix asks for.
@@ -108,8 +112,13 @@ fn repeat_while<X: Context>(
     if op.repeat == RepeatPrefix::None {
         return element(cx);
     }
+    let before = *cx.flags();
     while count(cx, op) != 0 {
-        element(cx)?;
+        if let Err(stop) = element(cx) {
+            // Registers show the completed iterations, the flags do not.
+            *cx.flags_mut() = before;
+            return Err(stop);
+        }
         set_count(cx, op, count(cx, op).wrapping_sub(1));
         if cx.flags().zf() != (op.repeat == RepeatPrefix::Equal) {
             break;
