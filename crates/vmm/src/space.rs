@@ -6,8 +6,10 @@ use pagefault_mmu::tables::{self, Entry, LeaveReason, Root, Stale};
 use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, Observer, PageEntry, PageNumber, PhysMemory};
 
 use crate::config::{UserSpace, WorkingSetLimits};
+use crate::global::Moveable;
 use crate::granules::Granules;
 use crate::handle::HandleTable;
+use crate::heap::{Heap, HeapHandle};
 use crate::protection::Protection;
 use crate::range::{PageRange, page};
 use crate::region::{Region, Unsaid, Vad};
@@ -50,6 +52,10 @@ pub(crate) struct Space {
     /// The stack of the running thread, which grows by guard page.
     pub(crate) stack: Option<PageRange>,
     pub(crate) handles: HandleTable,
+    pub(crate) heaps: BTreeMap<HeapHandle, Heap>,
+    pub(crate) process_heap: Option<HeapHandle>,
+    /// `GlobalAlloc`'s moveable blocks, by handle.
+    pub(crate) moveable: BTreeMap<LinearAddr, Moveable>,
 }
 
 /// A page of a region, decoded: the entry's word and, where it says nothing, the region's.
@@ -94,6 +100,9 @@ impl Space {
             locked: BTreeSet::new(),
             stack: None,
             handles: HandleTable::default(),
+            heaps: BTreeMap::new(),
+            process_heap: None,
+            moveable: BTreeMap::new(),
         }
     }
 

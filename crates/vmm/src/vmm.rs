@@ -281,7 +281,9 @@ impl Vmm {
     ///
     /// If there is no such process.
     pub fn allocation_pages(&self, process: ProcessId, addr: LinearAddr) -> Option<PageRange> {
-        self.space(process).region(addr.page()).map(|region| region.vad.pages)
+        self.space(process)
+            .region(addr.page())
+            .map(|region| region.vad.pages)
     }
 
     pub(crate) fn space(&self, process: ProcessId) -> &Space {

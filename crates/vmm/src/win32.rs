@@ -19,6 +19,8 @@ impl Win32Code {
     pub const INVALID_PARAMETER: Self = Self(87);
     /// `ERROR_CALL_NOT_IMPLEMENTED`
     pub const CALL_NOT_IMPLEMENTED: Self = Self(120);
+    /// `ERROR_DISCARDED`
+    pub const DISCARDED: Self = Self(157);
     /// `ERROR_NOT_LOCKED`
     pub const NOT_LOCKED: Self = Self(158);
     /// `ERROR_PARTIAL_COPY`
