@@ -7,9 +7,11 @@
 pub mod mmu;
 pub mod report;
 pub mod table;
+pub mod vmm;
 
 use std::path::{Path, PathBuf};
 
+use pagefault_vmm::PagingMode;
 use thiserror::Error;
 
 use crate::golden::report::Report;
@@ -19,11 +21,14 @@ use crate::golden::report::Report;
 pub enum Kind {
     /// Paging: matrices of entries and accesses, sequences, traces.
     Mmu,
+    /// Virtual memory: scenarios of Win32 calls, in this paging mode.
+    Vmm(PagingMode),
 }
 
 impl Kind {
     /// The kinds with the names that users write.
-    pub const NAMES: [(&'static str, Self); 1] = [("mmu", Self::Mmu)];
+    pub const NAMES: [(&'static str, Self); 2] =
+        [("mmu", Self::Mmu), ("vmm", Self::Vmm(PagingMode::TwoLevel))];
 
     /// Returns the kind of that name.
     ///
@@ -35,6 +40,15 @@ impl Kind {
         found.map(|&(_, kind)| kind).ok_or(UnknownKind)
     }
 
+    /// Returns the kind in another paging mode, if its cases can run in it.
+    #[must_use]
+    pub fn in_mode(self, paging: PagingMode) -> Option<Self> {
+        match self {
+            Self::Vmm(_) => Some(Self::Vmm(paging)),
+            Self::Mmu => None,
+        }
+    }
+
     /// Replays every file of a directory.
     ///
     /// # Errors
@@ -43,6 +57,7 @@ impl Kind {
     pub fn run(self, dir: &Path) -> Result<Report, GoldenError> {
         match self {
             Self::Mmu => mmu::run(dir, &mmu::default_config()),
+            Self::Vmm(paging) => vmm::run(dir, paging),
         }
     }
 }
