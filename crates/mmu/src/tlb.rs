@@ -142,7 +142,20 @@ impl From<Leaf> for Cached {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Filled {
     pub(crate) place: Place,
+    /// How much is held: a large page whole, or a small page or piece.
+    pub(crate) size: PageSize,
     pub(crate) displaced: Option<Held>,
+}
+
+/// What came of bringing a level up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refreshed {
+    /// The level holds nothing of the page.
+    Absent,
+    /// The level holds a page of another size there, and still does.
+    OtherSize,
+    /// What the place holds is up to date.
+    At(Place),
 }
 
 /// The page, or piece of one, that a key names.
@@ -296,25 +309,23 @@ impl Tlb {
             self.arrays[index].fill(number, key_of(number, size), payload, clock);
         Filled {
             place: place(index, slot),
+            size,
             displaced: displaced.map(held_by),
         }
     }
 
-    /// Brings what the level holds of the page up to date and returns its place; `None` if it
-    /// holds nothing that can say what `leaf` says.
-    pub(crate) fn refresh(
-        &mut self,
-        level: LevelId,
-        page: PageNumber,
-        leaf: Leaf,
-    ) -> Option<Place> {
-        let found = self
-            .find(level, page)
-            .filter(|found| found.cached.mapped == leaf.size)?;
+    /// Brings what the level holds of the page up to date, unless that is a page of another size.
+    pub(crate) fn refresh(&mut self, level: LevelId, page: PageNumber, leaf: Leaf) -> Refreshed {
+        let Some(found) = self.find(level, page) else {
+            return Refreshed::Absent;
+        };
+        if found.cached.mapped != leaf.size {
+            return Refreshed::OtherSize;
+        }
         let payload = translation(page, found.cached.leaf.size, &Cached::from(leaf));
-        self.arrays[usize::from(found.place.array)]
-            .set_payload(usize::from(found.place.slot), payload);
-        Some(found.place)
+        let Place { array, slot } = found.place;
+        self.arrays[usize::from(array)].set_payload(usize::from(slot), payload);
+        Refreshed::At(found.place)
     }
 
     /// Drops what every level holds of the page: of a large page all of it, pieces included.

@@ -1,0 +1,493 @@
+//! Translation, access by access: everything that a line of the front array does not answer.
+
+use super::{HitRun, Mmu, Stored};
+use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr};
+use crate::entry::{PageSize, PteFlags, Rights};
+use crate::fault::{Access, AccessKind, PageFault, Privilege};
+use crate::front::{FrontArray, Line, tag};
+use crate::observer::{DropCause, Observer};
+use crate::tlb::{Cached, Filled, LevelId, Place, Refreshed};
+use crate::walk::{Leaf, Level, Walk, walk, walk_below};
+use crate::word::Word;
+
+/// A translation that is allowed.
+#[derive(Clone, Copy, Debug)]
+struct Mapped {
+    frame: FrameNumber,
+    rights: Rights,
+    /// Where the first level holds it; `None` without paging or without a TLB.
+    place: Option<Place>,
+}
+
+/// The slow paths: everything that a line of the front array does not answer.
+impl<O: Observer> Mmu<O> {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn read_slow<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<T, PageFault> {
+        let span = self.translate_span::<T>(addr, AccessKind::Read, privilege)?;
+        Ok(self.load_span(span))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn write_slow<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        value: T,
+        privilege: Privilege,
+    ) -> Result<Stored, PageFault> {
+        let span = self.translate_span::<T>(addr, AccessKind::Write, privilege)?;
+        Ok(self.store_span(span, value))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fetch_slow(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<PhysAddr, PageFault> {
+        let mapped = self.translate(
+            addr,
+            Access {
+                kind: AccessKind::Fetch,
+                privilege,
+            },
+        )?;
+        Ok(mapped.frame.byte(addr.page_offset()))
+    }
+
+    /// Translates every page that a word touches, first page first.
+    #[inline(never)]
+    pub(super) fn translate_span<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        kind: AccessKind,
+        privilege: Privilege,
+    ) -> Result<Span, PageFault> {
+        let access = Access { kind, privilege };
+        let first = self.translate(addr, access)?.frame.byte(addr.page_offset());
+        let first_len = (PAGE_SIZE - addr.page_offset()).min(T::SIZE);
+        let second = if first_len == T::SIZE {
+            first
+        } else {
+            let next = addr.wrapping_add(first_len);
+            self.translate(next, access)?.frame.start()
+        };
+        Ok(Span {
+            first,
+            first_len,
+            second,
+        })
+    }
+
+    /// Translates one access: the model itself. Fills the front array on the way.
+    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<Mapped, PageFault> {
+        if !self.control.is_paging() {
+            *self.statistics.accesses.of_mut(access.kind) += 1;
+            let frame = FrameNumber::truncate(addr.page().bits());
+            return Ok(Mapped {
+                frame,
+                rights: Rights::all(),
+                place: None,
+            });
+        }
+        if !self.tlb.is_present() {
+            *self.statistics.accesses.of_mut(access.kind) += 1;
+            let leaf = self.walk_for(addr, access)?;
+            return Ok(Mapped {
+                frame: leaf.frame,
+                rights: leaf.rights,
+                place: None,
+            });
+        }
+        let mapped = self.look_up(addr, access)?;
+        self.fill_front(addr, access, &mapped);
+        Ok(mapped)
+    }
+
+    /// Asks the levels of the TLB, then the tables.
+    fn look_up(&mut self, addr: LinearAddr, access: Access) -> Result<Mapped, PageFault> {
+        let kind = access.kind;
+        let page = addr.page();
+        let level = self.tlb.first_level(kind);
+        self.tlb.tick();
+        self.count_kind(kind);
+
+        let found = self.tlb.find(level, page);
+        self.observer.look_up(level, addr, kind, found.is_some());
+        if let Some(found) = found {
+            self.tlb.touch(found.place);
+            let leaf = found.cached.leaf;
+            if !self.suffices(leaf.rights, access) {
+                return self.rewalk(level, addr, access);
+            }
+            return Ok(Mapped::at(leaf, found.place));
+        }
+        *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
+
+        if self.tlb.has(LevelId::L2) {
+            let found = self.tlb.find(LevelId::L2, page);
+            self.observer
+                .look_up(LevelId::L2, addr, kind, found.is_some());
+            let counts = &mut self.statistics.levels[LevelId::L2 as usize];
+            let counter = if found.is_some() {
+                &mut counts.hits
+            } else {
+                &mut counts.misses
+            };
+            *counter.of_mut(kind) += 1;
+            if let Some(found) = found {
+                self.tlb.touch(found.place);
+                if !self.suffices(found.cached.leaf.rights, access) {
+                    return self.rewalk(level, addr, access);
+                }
+                return Ok(self.fill(level, page, &found.cached));
+            }
+        }
+
+        let leaf = self.walk_for(addr, access)?;
+        Ok(self.fill_levels(level, page, leaf))
+    }
+
+    /// Returns whether a cached translation serves the access as it is.
+    ///
+    /// A first write needs a walk that sets D. Missing rights need one too: the entry may have
+    /// been changed since, and processors look before they fault.
+    #[inline]
+    fn suffices(&self, rights: Rights, access: Access) -> bool {
+        let needs_dirty = access.kind == AccessKind::Write && !rights.contains(Rights::DIRTY);
+        !needs_dirty && self.control.rules().allow(rights, access)
+    }
+
+    /// Walks although a translation is cached, and brings what is cached up to date.
+    fn rewalk(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<Mapped, PageFault> {
+        self.statistics.rewalks += 1;
+        let leaf = self.walk_for(addr, access)?;
+        let page = addr.page();
+        // Lines that stand for the old translation must not outlive it.
+        self.drop_front(page);
+        let in_first = self.tlb.refresh(level, page, leaf);
+        let in_second = self.tlb.refresh(LevelId::L2, page, leaf);
+        match (in_first, in_second) {
+            (Refreshed::At(place), Refreshed::At(_) | Refreshed::Absent) => {
+                Ok(Mapped::at(leaf, place))
+            }
+            (Refreshed::Absent, Refreshed::At(_)) => {
+                Ok(self.fill(level, page, &Cached::from(leaf)))
+            }
+            // A level holds a page of another size: all of it is out of date.
+            _ => {
+                self.drop_page(page);
+                Ok(self.fill_levels(level, page, leaf))
+            }
+        }
+    }
+
+    /// Walks, judges and marks. Every page fault is raised here.
+    fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Leaf, PageFault> {
+        let walk = self.counted_walk(addr);
+        match walk.check(&self.control, access) {
+            Ok(mut leaf) => {
+                self.mark(&walk, access.kind);
+                if access.kind == AccessKind::Write {
+                    leaf.rights |= Rights::DIRTY;
+                }
+                self.directory
+                    .remember(self.control.paging(), &walk, leaf.size);
+                Ok(leaf)
+            }
+            Err(fault) => {
+                *self.statistics.faults_mut(fault.cause).of_mut(access.kind) += 1;
+                self.observer.fault(&fault);
+                self.observer
+                    .drop_translations(DropCause::Faulted, Some(addr));
+                self.directory.forget(self.control.paging(), addr.page());
+                self.drop_page(addr.page());
+                self.control.set_cr2(fault.addr);
+                Err(fault)
+            }
+        }
+    }
+
+    fn counted_walk(&mut self, addr: LinearAddr) -> Walk {
+        let remembered = self.directory.find(self.control.paging(), addr.page());
+        let walk = match remembered {
+            Some(entry) => walk_below(&self.mem, self.control.paging(), addr, entry),
+            None => walk(&self.mem, &self.control, addr),
+        };
+        self.statistics.walks += 1;
+        self.statistics.walk_references += u64::from(walk.memory_references());
+        self.statistics.directory_hits += u64::from(remembered.is_some());
+        for step in walk.steps() {
+            self.observer.walk_step(addr, step);
+        }
+        walk
+    }
+
+    /// Sets A in the entries that were used, and D in the leaf for a write.
+    ///
+    /// An entry that lacks a bit is read again before it is written: with a directory that maps
+    /// itself, one word may serve as both entries.
+    fn mark(&mut self, walk: &Walk, kind: AccessKind) {
+        let of_leaf = match kind {
+            AccessKind::Write => PteFlags::ACCESSED | PteFlags::DIRTY,
+            AccessKind::Read | AccessKind::Fetch => PteFlags::ACCESSED,
+        };
+        let len = walk.steps().len();
+        for (step, left) in walk.steps().iter().zip((0..len).rev()) {
+            let wanted = if left == 0 {
+                of_leaf
+            } else {
+                PteFlags::ACCESSED
+            };
+            if step.level != Level::Pdpt && !low_flags(step.value).contains(wanted) {
+                self.set_marks(step.at, wanted);
+            }
+        }
+    }
+
+    fn set_marks(&mut self, at: PhysAddr, wanted: PteFlags) {
+        let value = self.mem.read::<u32>(at);
+        let missing = wanted - low_flags(u64::from(value));
+        if missing.is_empty() {
+            return;
+        }
+        let value = value | wanted.bits();
+        self.mem.write(at, value);
+        self.tracked.note(at.frame());
+        self.statistics.accessed_marks += u64::from(missing.contains(PteFlags::ACCESSED));
+        self.statistics.dirty_marks += u64::from(missing.contains(PteFlags::DIRTY));
+        self.observer.mark(at, value);
+    }
+
+    /// Puts a leaf into the second level, if there is one, and into the first.
+    fn fill_levels(&mut self, level: LevelId, page: PageNumber, leaf: Leaf) -> Mapped {
+        let cached = Cached::from(leaf);
+        if self.tlb.has(LevelId::L2) {
+            self.fill(LevelId::L2, page, &cached);
+        }
+        self.fill(level, page, &cached)
+    }
+
+    fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Mapped {
+        let Filled {
+            place,
+            size,
+            displaced,
+        } = self.tlb.fill(level, page, cached);
+        self.observer.fill(level, page.start());
+        if size != PageSize::Small && level != LevelId::L2 {
+            // It may come before a small page that a line stands for, in the order of look-up.
+            self.front.clear();
+        }
+        if let Some(held) = displaced {
+            self.statistics.levels[level as usize].evictions += 1;
+            self.observer.evict(level, held.first.start());
+            if level != LevelId::L2 {
+                match held.size {
+                    PageSize::Small => self.front.clear_page(held.first),
+                    PageSize::Mib2 | PageSize::Mib4 => self.front.clear(),
+                }
+            }
+        }
+        Mapped::at(cached.leaf, place)
+    }
+
+    /// Drops the page from every level, with all lines that stand for it.
+    pub(super) fn drop_page(&mut self, page: PageNumber) {
+        self.drop_front(page);
+        self.tlb.invalidate(page);
+    }
+
+    fn drop_front(&mut self, page: PageNumber) {
+        if self.tlb.holds_large() {
+            self.front.clear();
+        } else {
+            self.front.clear_page(page);
+        }
+    }
+
+    /// Remembers a translation in the front array, with the verdicts that hold until a setting
+    /// changes.
+    fn fill_front(&mut self, addr: LinearAddr, access: Access, mapped: &Mapped) {
+        let Some(place) = mapped.place.filter(|_| self.use_front == FrontArray::On) else {
+            return;
+        };
+        let Some(base) = self.ram_base(mapped.frame) else {
+            return;
+        };
+        if access.privilege == Privilege::Implicit {
+            return;
+        }
+        let tag = tag(addr, access.privilege);
+        let tag_if = |allowed: bool| if allowed { tag } else { 0 };
+        let allow = |kind| self.suffices(mapped.rights, Access { kind, ..access });
+        if access.kind == AccessKind::Fetch {
+            self.front.set_fetch(
+                addr,
+                Line {
+                    read: tag,
+                    write: 0,
+                    base,
+                    place,
+                },
+            );
+        } else {
+            let may_write = allow(AccessKind::Write) && !self.tracked.contains(mapped.frame);
+            let (read, write) = (tag_if(allow(AccessKind::Read)), tag_if(may_write));
+            self.front.set_data(
+                addr,
+                Line {
+                    read,
+                    write,
+                    base,
+                    place,
+                },
+            );
+        }
+    }
+
+    /// Returns the frame's offset into RAM, if RAM is there.
+    pub(super) fn ram_base(&self, frame: FrameNumber) -> Option<u32> {
+        let backed = self.mem.is_backed(frame);
+        backed.then_some(frame.bits() << PAGE_SHIFT)
+    }
+
+    #[inline(always)]
+    fn count_kind(&mut self, kind: AccessKind) {
+        if O::COUNTING {
+            match kind {
+                // What the clock counts beyond writes and fetches.
+                AccessKind::Read => {}
+                AccessKind::Write => self.looked_up.writes += 1,
+                AccessKind::Fetch => self.looked_up.fetches += 1,
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn count_hit(&mut self, place: Place, addr: LinearAddr, kind: AccessKind) {
+        self.tlb.tick();
+        self.tlb.touch(place);
+        self.count_kind(kind);
+        self.observer
+            .look_up(self.tlb.first_level(kind), addr, kind, true);
+    }
+
+    /// Counts hits that can no longer change any replacement state.
+    pub(super) fn count_untouched(&mut self, run: HitRun, count: u64) {
+        self.tlb.advance(count);
+        if O::COUNTING && run.kind != AccessKind::Read {
+            *self.looked_up.of_mut(run.kind) += count;
+        }
+    }
+
+    /// Tells the observer of a hit that is counted elsewhere.
+    pub(super) fn show_hit(&mut self, run: HitRun) {
+        let level = self.tlb.first_level(run.kind);
+        self.observer.look_up(level, run.addr, run.kind, true);
+    }
+
+    #[inline(always)]
+    pub(super) fn load_at<T: Word>(&self, at: u32) -> T {
+        self.mem
+            .bytes()
+            .get(at as usize..)
+            .and_then(T::load)
+            .unwrap_or(T::ALL_ONES)
+    }
+
+    #[inline(always)]
+    pub(super) fn store_at<T: Word>(&mut self, at: u32, value: T) {
+        if let Some(bytes) = self.mem.bytes_mut().get_mut(at as usize..) {
+            value.store(bytes);
+        }
+    }
+
+    pub(super) fn load_span<T: Word>(&self, span: Span) -> T {
+        if span.first_len == T::SIZE {
+            return self.mem.read(span.first);
+        }
+        let mut bytes = [0_u8; MAX_WORD];
+        for index in 0..T::SIZE {
+            bytes[index as usize] = self.mem.read(span.byte(index));
+        }
+        T::load(&bytes).unwrap_or(T::ALL_ONES)
+    }
+
+    pub(super) fn store_span<T: Word>(&mut self, span: Span, value: T) -> Stored {
+        if span.first_len == T::SIZE {
+            self.mem.write(span.first, value);
+        } else {
+            let mut bytes = [0_u8; MAX_WORD];
+            value.store(&mut bytes);
+            for index in 0..T::SIZE {
+                self.mem.write(span.byte(index), bytes[index as usize]);
+            }
+        }
+        let first = self.tracked.note(span.first.frame());
+        let second = self.tracked.note(span.second.frame());
+        if first || second {
+            Stored::Tracked
+        } else {
+            Stored::Plain
+        }
+    }
+}
+
+/// The widest word in bytes.
+const MAX_WORD: usize = 16;
+
+/// The bytes of a word, on one page or two.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    first: PhysAddr,
+    first_len: u32,
+    /// The start of the second page; where there is none, the first byte again.
+    second: PhysAddr,
+}
+
+impl Span {
+    fn byte(&self, index: u32) -> PhysAddr {
+        match index.checked_sub(self.first_len) {
+            None => self.first.frame().byte(self.first.page_offset() + index),
+            Some(index) => self.second.frame().byte(index),
+        }
+    }
+}
+
+impl Mapped {
+    #[inline]
+    fn at(leaf: Leaf, place: Place) -> Self {
+        Self {
+            frame: leaf.frame,
+            rights: leaf.rights,
+            place: Some(place),
+        }
+    }
+}
+
+/// Returns the physical address of an offset into RAM.
+#[inline(always)]
+pub(super) fn ram_addr(offset: u32) -> PhysAddr {
+    FrameNumber::truncate(offset >> PAGE_SHIFT).byte(offset)
+}
+
+/// Returns the flags of an entry of either mode.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the flags are the low 12 bits"
+)]
+fn low_flags(entry: u64) -> PteFlags {
+    PteFlags::from_bits_truncate(entry as u32)
+}
