@@ -9,7 +9,8 @@ use crate::block::{Flow, Handler};
 use crate::context::{Cx, State};
 use crate::exception::Stop;
 use crate::exec::{
-    Done, InMem, InReg, alu, bcd, bits, control, mov, muldiv, segment, shift, stack, string, system,
+    Done, InMem, InReg, alu, bcd, bits, control, mov, muldiv, segment, shift, stack, string,
+    system, x87,
 };
 use crate::observer::Observer;
 use crate::op::Op;
@@ -127,6 +128,7 @@ pub(crate) fn entry<O: pagefault_mmu::Observer, C: Observer>(
         .or_else(|| stack_and_segments(code, kind))
         .or_else(|| control(code, kind))
         .or_else(|| system(code))
+        .or_else(|| x87(code))
         .unwrap_or_else(|| step!(system::unsupported))
 }
 
@@ -1022,6 +1024,135 @@ fn system<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O
         Code::Salc => step!(system::salc),
         Code::Cpuid => step!(system::cpuid),
         Code::Rdtsc => step!(system::rdtsc),
+        _ => return None,
+    };
+    Some(entry)
+}
+
+/// The floating-point unit.
+#[expect(clippy::too_many_lines, reason = "a table, one line for each handler")]
+fn x87<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O, C>> {
+    let entry = match code {
+        Code::Fadd_m32fp => step!(x87::arith_m::<x87::Add, x87::M32>),
+        Code::Fadd_m64fp => step!(x87::arith_m::<x87::Add, x87::M64>),
+        Code::Fiadd_m32int => step!(x87::arith_m::<x87::Add, x87::I32>),
+        Code::Fiadd_m16int => step!(x87::arith_m::<x87::Add, x87::I16>),
+        Code::Fadd_st0_sti => step!(x87::arith_st0_sti::<x87::Add>),
+        Code::Fadd_sti_st0 => step!(x87::arith_sti_st0::<x87::Add, 0>),
+        Code::Faddp_sti_st0 => step!(x87::arith_sti_st0::<x87::Add, 1>),
+        Code::Fmul_m32fp => step!(x87::arith_m::<x87::Mul, x87::M32>),
+        Code::Fmul_m64fp => step!(x87::arith_m::<x87::Mul, x87::M64>),
+        Code::Fimul_m32int => step!(x87::arith_m::<x87::Mul, x87::I32>),
+        Code::Fimul_m16int => step!(x87::arith_m::<x87::Mul, x87::I16>),
+        Code::Fmul_st0_sti => step!(x87::arith_st0_sti::<x87::Mul>),
+        Code::Fmul_sti_st0 => step!(x87::arith_sti_st0::<x87::Mul, 0>),
+        Code::Fmulp_sti_st0 => step!(x87::arith_sti_st0::<x87::Mul, 1>),
+        Code::Fsub_m32fp => step!(x87::arith_m::<x87::Sub, x87::M32>),
+        Code::Fsub_m64fp => step!(x87::arith_m::<x87::Sub, x87::M64>),
+        Code::Fisub_m32int => step!(x87::arith_m::<x87::Sub, x87::I32>),
+        Code::Fisub_m16int => step!(x87::arith_m::<x87::Sub, x87::I16>),
+        Code::Fsub_st0_sti => step!(x87::arith_st0_sti::<x87::Sub>),
+        Code::Fsub_sti_st0 => step!(x87::arith_sti_st0::<x87::Sub, 0>),
+        Code::Fsubp_sti_st0 => step!(x87::arith_sti_st0::<x87::Sub, 1>),
+        Code::Fsubr_m32fp => step!(x87::arith_m::<x87::Subr, x87::M32>),
+        Code::Fsubr_m64fp => step!(x87::arith_m::<x87::Subr, x87::M64>),
+        Code::Fisubr_m32int => step!(x87::arith_m::<x87::Subr, x87::I32>),
+        Code::Fisubr_m16int => step!(x87::arith_m::<x87::Subr, x87::I16>),
+        Code::Fsubr_st0_sti => step!(x87::arith_st0_sti::<x87::Subr>),
+        Code::Fsubr_sti_st0 => step!(x87::arith_sti_st0::<x87::Subr, 0>),
+        Code::Fsubrp_sti_st0 => step!(x87::arith_sti_st0::<x87::Subr, 1>),
+        Code::Fdiv_m32fp => step!(x87::arith_m::<x87::Div, x87::M32>),
+        Code::Fdiv_m64fp => step!(x87::arith_m::<x87::Div, x87::M64>),
+        Code::Fidiv_m32int => step!(x87::arith_m::<x87::Div, x87::I32>),
+        Code::Fidiv_m16int => step!(x87::arith_m::<x87::Div, x87::I16>),
+        Code::Fdiv_st0_sti => step!(x87::arith_st0_sti::<x87::Div>),
+        Code::Fdiv_sti_st0 => step!(x87::arith_sti_st0::<x87::Div, 0>),
+        Code::Fdivp_sti_st0 => step!(x87::arith_sti_st0::<x87::Div, 1>),
+        Code::Fdivr_m32fp => step!(x87::arith_m::<x87::Divr, x87::M32>),
+        Code::Fdivr_m64fp => step!(x87::arith_m::<x87::Divr, x87::M64>),
+        Code::Fidivr_m32int => step!(x87::arith_m::<x87::Divr, x87::I32>),
+        Code::Fidivr_m16int => step!(x87::arith_m::<x87::Divr, x87::I16>),
+        Code::Fdivr_st0_sti => step!(x87::arith_st0_sti::<x87::Divr>),
+        Code::Fdivr_sti_st0 => step!(x87::arith_sti_st0::<x87::Divr, 0>),
+        Code::Fdivrp_sti_st0 => step!(x87::arith_sti_st0::<x87::Divr, 1>),
+        Code::Fcom_m32fp => step!(x87::com_m::<x87::M32, 0>),
+        Code::Fcom_m64fp => step!(x87::com_m::<x87::M64, 0>),
+        Code::Ficom_m32int => step!(x87::com_m::<x87::I32, 0>),
+        Code::Ficom_m16int => step!(x87::com_m::<x87::I16, 0>),
+        Code::Fcom_st0_sti | Code::Fcom_st0_sti_DCD0 => step!(x87::com_sti::<0>),
+        Code::Fucom_st0_sti => step!(x87::ucom_sti::<0>),
+        Code::Fcomi_st0_sti => step!(x87::comi::<0>),
+        Code::Fucomi_st0_sti => step!(x87::ucomi::<0>),
+        Code::Fst_m32fp => step!(x87::st_m::<x87::M32, 0>),
+        Code::Fst_m64fp => step!(x87::st_m::<x87::M64, 0>),
+        Code::Fist_m32int => step!(x87::ist_m::<x87::I32, 0>),
+        Code::Fist_m16int => step!(x87::ist_m::<x87::I16, 0>),
+        Code::Fcomp_m32fp => step!(x87::com_m::<x87::M32, 1>),
+        Code::Fcomp_m64fp => step!(x87::com_m::<x87::M64, 1>),
+        Code::Ficomp_m32int => step!(x87::com_m::<x87::I32, 1>),
+        Code::Ficomp_m16int => step!(x87::com_m::<x87::I16, 1>),
+        Code::Fcomp_st0_sti | Code::Fcomp_st0_sti_DCD8 | Code::Fcomp_st0_sti_DED0 => {
+            step!(x87::com_sti::<1>)
+        }
+        Code::Fucomp_st0_sti => step!(x87::ucom_sti::<1>),
+        Code::Fcomip_st0_sti => step!(x87::comi::<1>),
+        Code::Fucomip_st0_sti => step!(x87::ucomi::<1>),
+        Code::Fstp_m32fp => step!(x87::st_m::<x87::M32, 1>),
+        Code::Fstp_m64fp => step!(x87::st_m::<x87::M64, 1>),
+        Code::Fistp_m32int => step!(x87::ist_m::<x87::I32, 1>),
+        Code::Fistp_m16int => step!(x87::ist_m::<x87::I16, 1>),
+        Code::Fistp_m64int => step!(x87::ist_m::<x87::I64, 1>),
+        Code::Fisttp_m16int => step!(x87::isttp_m::<x87::I16>),
+        Code::Fild_m16int => step!(x87::ld_m::<x87::I16>),
+        Code::Fisttp_m32int => step!(x87::isttp_m::<x87::I32>),
+        Code::Fild_m32int => step!(x87::ld_m::<x87::I32>),
+        Code::Fisttp_m64int => step!(x87::isttp_m::<x87::I64>),
+        Code::Fild_m64int => step!(x87::ld_m::<x87::I64>),
+        Code::Fst_sti => step!(x87::st_sti::<0>),
+        Code::Fstp_sti | Code::Fstpnce_sti | Code::Fstp_sti_DFD0 | Code::Fstp_sti_DFD8 => {
+            step!(x87::st_sti::<1>)
+        }
+        Code::Fcompp => step!(x87::fcompp),
+        Code::Fucompp => step!(x87::fucompp),
+        Code::Ftst => step!(x87::ftst),
+        Code::Fxam => step!(x87::fxam),
+        Code::Fld_m32fp => step!(x87::ld_m::<x87::M32>),
+        Code::Fld_m64fp => step!(x87::ld_m::<x87::M64>),
+        Code::Fld_m80fp => step!(x87::fld_m80),
+        Code::Fld_sti => step!(x87::fld_sti),
+        Code::Fld1 => step!(x87::fld_constant::<0>),
+        Code::Fldl2t => step!(x87::fld_constant::<1>),
+        Code::Fldl2e => step!(x87::fld_constant::<2>),
+        Code::Fldpi => step!(x87::fld_constant::<3>),
+        Code::Fldlg2 => step!(x87::fld_constant::<4>),
+        Code::Fldln2 => step!(x87::fld_constant::<5>),
+        Code::Fldz => step!(x87::fld_constant::<6>),
+        Code::Fstp_m80fp => step!(x87::fstp_m80),
+        Code::Fxch_st0_sti | Code::Fxch_st0_sti_DDC8 | Code::Fxch_st0_sti_DFC8 => step!(x87::fxch),
+        Code::Fcmovb_st0_sti => step!(x87::fcmov::<2>),
+        Code::Fcmove_st0_sti => step!(x87::fcmov::<4>),
+        Code::Fcmovbe_st0_sti => step!(x87::fcmov::<6>),
+        Code::Fcmovu_st0_sti => step!(x87::fcmov::<10>),
+        Code::Fcmovnb_st0_sti => step!(x87::fcmov::<3>),
+        Code::Fcmovne_st0_sti => step!(x87::fcmov::<5>),
+        Code::Fcmovnbe_st0_sti => step!(x87::fcmov::<7>),
+        Code::Fcmovnu_st0_sti => step!(x87::fcmov::<11>),
+        Code::Fchs => step!(x87::sign::<0, 0x8000>),
+        Code::Fabs => step!(x87::sign::<0x8000, 0>),
+        Code::Fsqrt => step!(x87::fsqrt),
+        Code::Frndint => step!(x87::frndint),
+        Code::Fincstp => step!(x87::fincstp),
+        Code::Fdecstp => step!(x87::fdecstp),
+        Code::Fnclex => step!(x87::fnclex),
+        Code::Fninit => step!(x87::fninit),
+        Code::Ffree_sti => step!(x87::ffree),
+        Code::Ffreep_sti => step!(x87::ffreep),
+        Code::Fldcw_m2byte => step!(x87::fldcw),
+        Code::Fnstcw_m2byte => step!(x87::fnstcw),
+        Code::Fnstsw_m2byte => step!(x87::fnstsw),
+        Code::Fnstsw_AX => step!(x87::fnstsw_ax),
+        Code::Wait | Code::Fnop => step!(x87::wait),
+        Code::Fneni | Code::Fndisi | Code::Fnsetpm => step!(system::nop),
         _ => return None,
     };
     Some(entry)

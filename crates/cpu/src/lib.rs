@@ -19,6 +19,7 @@ mod dispatch;
 mod exception;
 mod exec;
 mod flags;
+mod float;
 mod fpu;
 mod observer;
 mod op;

@@ -20,6 +20,7 @@ pub(crate) mod shift;
 pub(crate) mod stack;
 pub(crate) mod string;
 pub(crate) mod system;
+pub(crate) mod x87;
 
 /// The operand that ModRM.rm names: a register or memory.
 pub(crate) trait Rm {
