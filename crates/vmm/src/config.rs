@@ -4,6 +4,7 @@ use pagefault_mmu::{LinearAddr, PAGE_SIZE};
 
 use crate::protection::FetchRule;
 use crate::range::PageRange;
+use crate::replacement::PolicyKind;
 
 /// Reservations start on multiples of this many bytes.
 pub const ALLOCATION_GRANULARITY: u32 = 0x1_0000;
@@ -147,4 +148,6 @@ pub struct VmmConfig {
     pub working_set: WorkingSetLimits,
     /// `SeLockMemoryPrivilege`: large pages and physical (AWE) pages need it.
     pub lock_memory_privilege: Held,
+    /// Which page gives up its frame when none is free.
+    pub replacement: PolicyKind,
 }

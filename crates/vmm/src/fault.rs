@@ -468,7 +468,6 @@ impl Vmm {
         self.editor(mmu, process).set_page(page, entry);
         self.frames.info_mut(entry.frame).mappings += 1;
         self.space_mut(process).count_resident();
-        self.note_resident(entry.frame);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use pagefault_mmu::{FrameAllocator, FrameNumber, PageNumber};
 
+use crate::replacement::{PolicyKind, Replacement};
 use crate::section::SectionId;
 use crate::software::Slot;
 use crate::space::ProcessId;
@@ -27,6 +28,13 @@ pub enum FrameOwner {
         /// The page's index in the section.
         index: u32,
     },
+}
+
+impl FrameOwner {
+    /// Returns whether the frame holds a page, which can be sent elsewhere.
+    pub(crate) const fn is_page(self) -> bool {
+        matches!(self, Self::Private { .. } | Self::Section { .. })
+    }
 }
 
 /// What is known of a frame beside what the entries that map it say.
@@ -70,13 +78,17 @@ pub(crate) struct FrameTable {
     allocator: FrameAllocator,
     /// Grows with the highest frame in use: most runs use little of their RAM.
     info: Vec<FrameInfo>,
+    /// Chooses among the frames that hold pages. Absent only while it is asked.
+    policy: Option<Box<dyn Replacement>>,
 }
 
 impl FrameTable {
-    pub(crate) fn new(frame_count: u32) -> Self {
+    pub(crate) fn new(frame_count: u32, policy: PolicyKind) -> Self {
+        let allocator = FrameAllocator::new(frame_count);
         Self {
-            allocator: FrameAllocator::new(frame_count),
+            allocator,
             info: Vec::new(),
+            policy: Some(policy.policy()),
         }
     }
 
@@ -91,7 +103,24 @@ impl FrameTable {
             owner,
             ..FrameInfo::FREE
         };
+        if owner.is_page()
+            && let Some(policy) = &mut self.policy
+        {
+            policy.admit(frame);
+        }
         Some(frame)
+    }
+
+    /// Takes the policy out, to ask it about frames.
+    pub(crate) fn take_policy(&mut self) -> Box<dyn Replacement> {
+        self.policy
+            .take()
+            .expect("the policy is asked one question at a time")
+    }
+
+    /// Puts the policy back.
+    pub(crate) fn put_policy(&mut self, policy: Box<dyn Replacement>) {
+        self.policy = Some(policy);
     }
 
     /// Returns `count` consecutive free frames whose first number is a multiple of `count`.
@@ -119,7 +148,12 @@ impl FrameTable {
 
     /// Gives a frame back.
     pub(crate) fn free(&mut self, frame: FrameNumber) {
-        *self.info_mut(frame) = FrameInfo::FREE;
+        let info = self.info_mut(frame);
+        let is_page = info.owner.is_page();
+        *info = FrameInfo::FREE;
+        if is_page && let Some(policy) = &mut self.policy {
+            policy.remove(frame);
+        }
         self.allocator.free(frame);
     }
 

@@ -1,5 +1,6 @@
 //! Windows' virtual memory calls as edits of x86 page-table entries.
 
+mod audit;
 mod config;
 mod copy;
 mod counters;
@@ -16,6 +17,7 @@ mod outcome;
 mod protection;
 mod range;
 mod region;
+pub mod replacement;
 mod section;
 mod software;
 mod space;
@@ -26,6 +28,7 @@ mod win32;
 /// The layer below: what `machine` needs of it, it gets from here.
 pub use pagefault_mmu as mmu;
 
+pub use audit::AuditError;
 pub use config::{
     ALLOCATION_GRANULARITY, Held, PagingMode, Profile, UserSpace, VmmConfig, WorkingSetLimits,
 };
@@ -56,6 +59,7 @@ pub use outcome::{
 pub use protection::{FetchRule, InvalidProtection, Modifier, Protection, Rights};
 pub use range::PageRange;
 pub use region::RegionType;
+pub use replacement::PolicyKind;
 pub use section::SectionId;
 pub use software::{Slot, SoftwarePte};
 pub use space::ProcessId;

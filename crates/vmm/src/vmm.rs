@@ -70,7 +70,7 @@ pub struct Vmm {
 impl Vmm {
     /// Returns a manager of all of the MMU's RAM, without a paging file and without processes.
     pub fn new<O: Observer>(mmu: &Mmu<O>, config: VmmConfig) -> Self {
-        let frames = FrameTable::new(mmu.mem().frame_count());
+        let frames = FrameTable::new(mmu.mem().frame_count(), config.replacement);
         let commit = Commit::new(frames.frame_count());
         Self {
             config,
@@ -90,7 +90,8 @@ impl Vmm {
     /// Must be called before anything is paged out.
     pub fn set_paging_file(&mut self, store: Box<dyn PageStore>, limit_pages: u32) {
         self.paging_file = PagingFile::new(store, limit_pages);
-        let slots = self.paging_file.limit_slots();
+        // One slot is kept back: to exchange two pages, one of them needs a place to go first.
+        let slots = self.paging_file.limit_slots().saturating_sub(1);
         self.commit.limit_pages = self.frames.frame_count().saturating_add(slots);
     }
 
@@ -142,19 +143,19 @@ impl Vmm {
     pub fn create_process<O: Observer>(&mut self, mmu: &mut Mmu<O>) -> Result<ProcessId, NoFrame> {
         let number = u32::try_from(self.spaces.len()).map_err(|_| NoFrame)?;
         let id = ProcessId(number);
-        let owner = FrameOwner::Tables(id);
-        let first = self.take_zeroed_frame(mmu, owner)?;
+        let first = self.take_table(mmu, id)?;
         let mut directories = vec![first];
         let root = match self.config.paging {
             PagingMode::TwoLevel => Root::TwoLevel(first),
             PagingMode::Pae => {
                 let root = Root::Pae(first.start());
                 for index in 0..PAE_DIRECTORIES {
-                    let directory = self.take_zeroed_frame(mmu, owner).inspect_err(|_| {
-                        for &frame in &directories {
-                            self.frames.free(frame);
+                    let Ok(directory) = self.take_table(mmu, id) else {
+                        for frame in directories {
+                            self.free_table(frame);
                         }
-                    })?;
+                        return Err(NoFrame);
+                    };
                     directories.push(directory);
                     tables::set_pdpte(mmu.mem_mut(), root, index, directory);
                 }
@@ -196,7 +197,7 @@ impl Vmm {
             .get_mut(process.get() as usize)
             .and_then(Option::take);
         for frame in space.into_iter().flat_map(|space| space.directories) {
-            self.frames.free(frame);
+            self.free_table(frame);
         }
         if self.current == Some(process) {
             self.current = None;
@@ -341,6 +342,26 @@ impl Vmm {
         Ok(frame)
     }
 
+    /// Returns a frame of zeros for tables of a process. It counts against the commit limit: tables
+    /// are never paged out, so that without this the paging file could be too small for the rest.
+    fn take_table<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        process: ProcessId,
+    ) -> Result<FrameNumber, NoFrame> {
+        if self.commit.available_pages() == 0 {
+            return Err(NoFrame);
+        }
+        let frame = self.take_zeroed_frame(mmu, FrameOwner::Tables(process))?;
+        self.commit.charge(1);
+        Ok(frame)
+    }
+
+    fn free_table(&mut self, table: FrameNumber) {
+        self.frames.free(table);
+        self.commit.release(1);
+    }
+
     /// Makes sure that a table covers each of `pages`.
     ///
     /// On an error some tables may have been added; an empty table says nothing.
@@ -351,7 +372,7 @@ impl Vmm {
         pages: PageRange,
     ) -> Result<(), NoFrame> {
         for start in self.space(process).missing_tables(mmu.mem(), pages) {
-            let table = self.take_zeroed_frame(mmu, FrameOwner::Tables(process))?;
+            let table = self.take_table(mmu, process)?;
             let root = self.space(process).root;
             let added = tables::add_table(mmu.mem_mut(), root, start, table);
             added.expect("the directory exists and had no entry there");
@@ -371,7 +392,7 @@ impl Vmm {
         for start in space.empty_tables(mmu.mem(), pages) {
             if let Some((table, stale)) = tables::remove_table(mmu.mem_mut(), root, start) {
                 self.editor(mmu, process).pay(Some(stale));
-                self.frames.free(table);
+                self.free_table(table);
             }
         }
     }
