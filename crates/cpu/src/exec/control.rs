@@ -266,12 +266,12 @@ fn call_far<T: Width>(
     Ok(reenter_at(cx, offset.zero_extend()))
 }
 
-/// RETF, and `RETF imm16`.
+/// RETF, and `RETF imm16`: the selector, which lies higher, is read first.
 pub(crate) fn retf<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Flow, Stop> {
     let esp = cx.reg::<u32>(Reg::Esp);
     let selector_at = esp.wrapping_add(size_of::<T>());
-    let offset = read_stack::<T>(cx, op, esp)?;
     let selector = read_stack::<T>(cx, op, selector_at)?;
+    let offset = read_stack::<T>(cx, op, esp)?;
     let segment = return_segment(cx, u16::truncate(selector.zero_extend()))?;
     let esp = selector_at
         .wrapping_add(size_of::<T>())
@@ -283,14 +283,14 @@ pub(crate) fn retf<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Flow, Sto
     Ok(reenter_at(cx, offset.zero_extend()))
 }
 
-/// IRET to the same privilege level.
+/// IRET to the same privilege level, reading from the highest address down.
 pub(crate) fn iret<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Flow, Stop> {
     let esp = cx.reg::<u32>(Reg::Esp);
     let selector_at = esp.wrapping_add(size_of::<T>());
     let flags_at = selector_at.wrapping_add(size_of::<T>());
-    let offset = read_stack::<T>(cx, op, esp)?;
-    let selector = read_stack::<T>(cx, op, selector_at)?;
     let flags = read_stack::<T>(cx, op, flags_at)?;
+    let selector = read_stack::<T>(cx, op, selector_at)?;
+    let offset = read_stack::<T>(cx, op, esp)?;
     let segment = return_segment(cx, u16::truncate(selector.zero_extend()))?;
     cx.set_reg(Reg::Esp, flags_at.wrapping_add(size_of::<T>()));
     stack::load_flags(cx, flags);
