@@ -1,0 +1,499 @@
+//! Data definitions: `name type value, value dup (value), <fields>`.
+
+use crate::asm::{Assembler, Reported};
+use crate::diagnostic::DiagnosticKind as Kind;
+use crate::expr::{RealToken, Value, real_bits};
+use crate::insn::operand::RefKind;
+use crate::insn::select::fits_wrapped;
+use crate::lex::{Punct, TokenKind, unquote};
+use crate::line::Line;
+use crate::source::{Span, to_u32};
+use crate::symbol::Shape;
+use crate::types::{Aggregate, Field, RecordId, StructId, Type};
+use crate::words::{Operator, Word};
+
+/// Deepest nesting of `dup` and of structure values.
+const MAX_DEPTH: u32 = 32;
+
+/// Bits of a byte.
+const BYTE_BITS: u32 = 8;
+
+impl Assembler<'_> {
+    /// Defines data at the current place.
+    pub(crate) fn data(
+        &mut self,
+        line: &Line,
+        name: Option<usize>,
+        ty: Type,
+        values: usize,
+    ) -> Result<(), Reported> {
+        let start = self.out.place();
+        let mut label = None;
+        if let Some(name) = name {
+            let span = line.span(name, name + 1);
+            let id = self.symbols.global(line.bytes(name));
+            self.check_new(id, span)?;
+            let size = self.types.size_of(ty);
+            self.place_label(id, Shape { ty, count: 1, size }, span);
+            label = Some(id);
+        }
+        if values >= line.len() {
+            let kind = Kind::Expected {
+                what: "a value; `?` leaves it open",
+            };
+            return Err(self.error(kind, line.span(values, values)));
+        }
+        let (count, next) = self.items(line, values, line.len(), ty, 0)?;
+        if let (Some(start), Some(end)) = (start, self.out.place()) {
+            let size = end.offset.wrapping_sub(start.offset);
+            if let Some(id) = label
+                && let crate::symbol::SymbolKind::Label { shape, .. } =
+                    &mut self.symbols.get_mut(id).kind
+            {
+                *shape = Shape { ty, count, size };
+            }
+        }
+        self.expect_end(line, next)
+    }
+
+    /// Reports tokens after the end of a statement.
+    pub(crate) fn expect_end(&mut self, line: &Line, at: usize) -> Result<(), Reported> {
+        let Some(token) = line.token(at) else {
+            return Ok(());
+        };
+        let starts_operand = matches!(
+            token.kind,
+            TokenKind::Ident | TokenKind::Number | TokenKind::Str
+        );
+        let kind = match (starts_operand, token.kind) {
+            (true, _) => Kind::MissingOperator,
+            (_, TokenKind::OpenStr) => Kind::OpenString,
+            _ => Kind::Unexpected {
+                token: line.bytes(at).into(),
+            },
+        };
+        Err(self.error(kind, line.span(at, at + 1)))
+    }
+
+    /// Writes items separated by commas; returns the number of elements and the next token.
+    pub(crate) fn items(
+        &mut self,
+        line: &Line,
+        start: usize,
+        end: usize,
+        ty: Type,
+        depth: u32,
+    ) -> Result<(u32, usize), Reported> {
+        let mut count = 0_u32;
+        let mut at = start;
+        loop {
+            let (items, next) = self.item(line, at, end, ty, depth)?;
+            count = count.saturating_add(items);
+            at = next;
+            if at < end && line.token(at).is_some_and(|token| token.is(Punct::Comma)) {
+                at += 1;
+            } else {
+                return Ok((count, at));
+            }
+        }
+    }
+
+    fn item(
+        &mut self,
+        line: &Line,
+        at: usize,
+        end: usize,
+        ty: Type,
+        depth: u32,
+    ) -> Result<(u32, usize), Reported> {
+        if depth > MAX_DEPTH {
+            return Err(self.error(
+                Kind::NestedTooDeep { limit: MAX_DEPTH },
+                line.span(at, at + 1),
+            ));
+        }
+        let span = line.span(at, at + 1);
+        let token = line.token(at).filter(|_| at < end);
+        let next_is_operator = line.token(at + 1).is_some_and(|next| {
+            at + 1 < end && !next.is(Punct::Comma) && !next.is(Punct::RightParen)
+        });
+        match token.map(|token| token.kind) {
+            None => Err(self.error(Kind::Expected { what: "a value" }, span)),
+            Some(TokenKind::Punct(Punct::Question)) => {
+                self.reserve(self.types.size_of(ty).into(), span)?;
+                Ok((1, at + 1))
+            }
+            Some(TokenKind::Punct(Punct::Less | Punct::LeftBrace)) => {
+                self.aggregate(line, at, end, ty, depth)
+            }
+            Some(TokenKind::Str) if is_byte(ty) && !next_is_operator => {
+                let bytes = unquote(line.bytes(at));
+                self.write(&bytes, span)?;
+                Ok((to_u32(bytes.len()), at + 1))
+            }
+            Some(_) => {
+                let (value, next) = self.evaluate(line, at, end)?;
+                if next < end && line.word(next) == Word::Operator(Operator::Dup) {
+                    return self.duplicate(line, at, &value, next + 1, end, ty, depth);
+                }
+                self.value(&value, ty, line, line.span(at, next))?;
+                Ok((1, next))
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a position in a line takes three of them"
+    )]
+    fn duplicate(
+        &mut self,
+        line: &Line,
+        at: usize,
+        count: &Value,
+        open: usize,
+        end: usize,
+        ty: Type,
+        depth: u32,
+    ) -> Result<(u32, usize), Reported> {
+        let span = line.span(at, open);
+        let Some(count) = count.constant().filter(|_| !count.is_forward) else {
+            return Err(self.error(Kind::ConstantExpected, span));
+        };
+        let Some(count) = u32::try_from(count).ok() else {
+            return Err(self.error(Kind::ConstantTooLarge, span));
+        };
+        if !line
+            .token(open)
+            .is_some_and(|token| token.is(Punct::LeftParen))
+        {
+            let kind = Kind::Expected {
+                what: "`(` after DUP",
+            };
+            return Err(self.error(kind, line.span(open, open + 1)));
+        }
+        let Some(start) = self.out.place() else {
+            self.reserve(0, span)?;
+            return Ok((0, end));
+        };
+        let references = self
+            .out
+            .current()
+            .map_or(0, |section| section.references.len());
+        let (inner, next) = self.items(line, open + 1, end, ty, depth + 1)?;
+        if !line
+            .token(next)
+            .is_some_and(|token| next < end && token.is(Punct::RightParen))
+        {
+            let kind = Kind::Expected {
+                what: "`)` after the values of DUP",
+            };
+            return Err(self.error(kind, line.span(next, next + 1)));
+        }
+        let stop = self.out.place().map_or(start.offset, |place| place.offset);
+        let size = stop.wrapping_sub(start.offset);
+        let added = self
+            .out
+            .current()
+            .map_or(0, |section| section.references.len())
+            - references;
+        if count == 0 {
+            self.out.truncate(start.offset, references);
+        } else if added > 0 {
+            for _ in 1..count {
+                self.items(line, open + 1, end, ty, depth + 1)?;
+            }
+        } else {
+            self.repeat_bytes(start.offset, size, count - 1, span)?;
+        }
+        Ok((inner.saturating_mul(count), next + 1))
+    }
+
+    /// Appends `count` copies of the `size` bytes at `start`.
+    fn repeat_bytes(
+        &mut self,
+        start: u32,
+        size: u32,
+        count: u32,
+        span: Span,
+    ) -> Result<(), Reported> {
+        let total = u64::from(size) * u64::from(count);
+        let bytes = self.out.current().and_then(|section| {
+            section
+                .bytes
+                .get(start as usize..start as usize + size as usize)
+        });
+        let Some(pattern) = bytes.filter(|bytes| bytes.iter().any(|&byte| byte != 0)) else {
+            return self.reserve(total, span);
+        };
+        if total > self.options.max_output_bytes {
+            return self.reserve(total, span);
+        }
+        let copies = pattern.repeat(count as usize);
+        self.write(&copies, span)
+    }
+
+    /// Writes one value as a datum of type `ty`.
+    fn value(&mut self, value: &Value, ty: Type, line: &Line, span: Span) -> Result<(), Reported> {
+        let size = self.types.size_of(ty);
+        if matches!(ty, Type::Struct(_) | Type::Near | Type::Far | Type::Proc(_)) {
+            return Err(self.error(Kind::BadInitializer, span));
+        }
+        if value.register.is_some() || value.has_registers() {
+            return Err(self.error(Kind::InvalidUseOfRegister, span));
+        }
+        if let Some(real) = value.real {
+            return self.real(real, ty, line, span);
+        }
+        if matches!(ty, Type::Real4 | Type::Real8 | Type::Real10) && !value.is_forward {
+            let text = value.number.unsigned_abs().to_string();
+            let bits = real_bits(text.as_bytes(), value.number < 0, ty);
+            return match bits {
+                Some(bits) => self.write(&bits, span),
+                None => Err(self.error(Kind::BadInitializer, span)),
+            };
+        }
+        if let Some(symbol) = value.symbol {
+            const ADDRESS_SIZE: u32 = 4;
+            if size < ADDRESS_SIZE && !value.is_forward {
+                return Err(self.error(Kind::AddressDoesNotFit, span));
+            }
+            let mut bytes = value.number.to_le_bytes().to_vec();
+            bytes.resize(ADDRESS_SIZE as usize, 0);
+            bytes.resize(size as usize, 0);
+            let field = self.out.place().map_or(0, |place| place.offset);
+            let kind = value.ref_kind.unwrap_or(RefKind::Address);
+            self.reference(
+                symbol,
+                kind,
+                field,
+                bytes.get_mut(..ADDRESS_SIZE as usize),
+                span,
+            )?;
+            return self.write(&bytes, span);
+        }
+        if !fits_wrapped(value.number, size.saturating_mul(BYTE_BITS)) {
+            return Err(self.error(Kind::InitializerTooLarge { size }, span));
+        }
+        let bytes = value.number.to_le_bytes();
+        self.write(bytes.get(..size as usize).unwrap_or(&bytes), span)
+    }
+
+    fn real(&mut self, real: RealToken, ty: Type, line: &Line, span: Span) -> Result<(), Reported> {
+        let text = line.bytes(real.token);
+        match real_bits(text, real.is_negative, ty) {
+            Some(bits) => self.write(&bits, span),
+            None if matches!(ty.scalar_size(), Some(4 | 8 | 10)) => {
+                Err(self.error(Kind::BadReal { text: text.into() }, span))
+            }
+            None => Err(self.error(Kind::RealNotAllowed, span)),
+        }
+    }
+
+    // Structures and records.
+
+    fn aggregate(
+        &mut self,
+        line: &Line,
+        at: usize,
+        end: usize,
+        ty: Type,
+        depth: u32,
+    ) -> Result<(u32, usize), Reported> {
+        let close = self.closing(line, at, end)?;
+        match ty {
+            Type::Struct(id) => self.structure(line, at + 1, close, id, depth + 1)?,
+            Type::Record(id) => self.record_value(line, at + 1, close, id)?,
+            _ => return Err(self.error(Kind::BadInitializer, line.span(at, close + 1))),
+        }
+        Ok((1, close + 1))
+    }
+
+    /// Returns the token that closes the bracket at `open`.
+    fn closing(&mut self, line: &Line, open: usize, end: usize) -> Result<usize, Reported> {
+        let mut depth = 0_u32;
+        for at in open..end {
+            match line.token(at).map(|token| token.kind) {
+                Some(TokenKind::Punct(Punct::Less | Punct::LeftBrace)) => depth += 1,
+                Some(TokenKind::Punct(Punct::Greater | Punct::RightBrace)) => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return Ok(at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(self.error(Kind::OpenText, line.span(open, open + 1)))
+    }
+
+    /// Writes a structure with the values in tokens `start..end`; fields without a value get the
+    /// ones of the definition.
+    fn structure(
+        &mut self,
+        line: &Line,
+        start: usize,
+        end: usize,
+        id: StructId,
+        depth: u32,
+    ) -> Result<(), Reported> {
+        if depth > MAX_DEPTH {
+            let kind = Kind::NestedTooDeep { limit: MAX_DEPTH };
+            return Err(self.error(kind, line.span(start, start + 1)));
+        }
+        let Some(def) = self.types.structure(id).cloned() else {
+            return Ok(());
+        };
+        let span = line.span(start.min(end), end);
+        let origin = self.out.place().map_or(0, |place| place.offset);
+        let fields = match def.kind {
+            Aggregate::Struct => &def.fields[..],
+            Aggregate::Union => def.fields.get(..1).unwrap_or_default(),
+        };
+        let mut at = start;
+        for field in fields {
+            self.pad_to(origin.wrapping_add(field.offset), span)?;
+            let stop = value_end(line, at, end);
+            if stop > at {
+                self.field_value(line, at, stop, field, depth)?;
+            } else {
+                self.field_default(field, span, depth)?;
+            }
+            at = if stop < end { stop + 1 } else { end };
+        }
+        if at < end {
+            return Err(self.error(Kind::TooManyInitializers, line.span(at, end)));
+        }
+        self.pad_to(origin.wrapping_add(def.size), span)
+    }
+
+    fn field_value(
+        &mut self,
+        line: &Line,
+        start: usize,
+        end: usize,
+        field: &Field,
+        depth: u32,
+    ) -> Result<(), Reported> {
+        let origin = self.out.place().map_or(0, |place| place.offset);
+        let is_list = line
+            .token(start)
+            .is_some_and(|token| token.is(Punct::Less) || token.is(Punct::LeftBrace));
+        let is_array = field.count > 1;
+        let span = line.span(start, end);
+        if is_list && is_array {
+            let close = self.closing(line, start, end)?;
+            if close > start + 1 {
+                self.items(line, start + 1, close, field.ty, depth)?;
+            }
+        } else {
+            let (_, next) = self.items(line, start, end, field.ty, depth)?;
+            if next < end {
+                return self.expect_end(line, next);
+            }
+        }
+        let written = self
+            .out
+            .place()
+            .map_or(0, |place| place.offset)
+            .wrapping_sub(origin);
+        if written > field.size {
+            return Err(self.error(Kind::InitializerTooLarge { size: field.size }, span));
+        }
+        let mut rest = field.size - written;
+        if let Type::Struct(id) = field.ty {
+            let element = self.types.size_of(field.ty).max(1);
+            while rest >= element {
+                self.structure(line, end, end, id, depth + 1)?;
+                rest -= element;
+            }
+        }
+        self.reserve(rest.into(), span)
+    }
+
+    /// Writes a field as its definition says.
+    fn field_default(&mut self, field: &Field, span: Span, depth: u32) -> Result<(), Reported> {
+        match &field.init {
+            Some(init) => {
+                let line = std::rc::Rc::clone(&init.line);
+                self.items(&line, init.start, init.end, field.ty, depth + 1)
+                    .map(|_| ())
+            }
+            None => match field.ty {
+                Type::Struct(id) => {
+                    let blank = Line::new(crate::line::Text::generated(Vec::new(), site_of(span)));
+                    for _ in 0..field.count {
+                        self.structure(&blank, 0, 0, id, depth + 1)?;
+                    }
+                    Ok(())
+                }
+                _ => self.reserve(field.size.into(), span),
+            },
+        }
+    }
+
+    fn pad_to(&mut self, offset: u32, span: Span) -> Result<(), Reported> {
+        let here = self.out.place().map_or(offset, |place| place.offset);
+        self.reserve(offset.saturating_sub(here).into(), span)
+    }
+
+    fn record_value(
+        &mut self,
+        line: &Line,
+        start: usize,
+        end: usize,
+        id: RecordId,
+    ) -> Result<(), Reported> {
+        let Some(def) = self.types.record(id).cloned() else {
+            return Ok(());
+        };
+        let mut number = 0_i128;
+        let mut at = start;
+        for field in &def.fields {
+            let stop = value_end(line, at, end);
+            let value = if stop > at {
+                self.evaluate_constant(line, at, stop)?.0
+            } else {
+                field.initial
+            };
+            if !fits_wrapped(value, field.width) {
+                return Err(self.error(Kind::ConstantTooLarge, line.span(at, stop)));
+            }
+            number |= (value & ((1 << field.width) - 1)) << field.shift;
+            at = if stop < end { stop + 1 } else { end };
+        }
+        let bytes = number.to_le_bytes();
+        let span = line.span(start.min(end), end);
+        self.write(bytes.get(..def.size as usize).unwrap_or(&bytes), span)
+    }
+}
+
+fn is_byte(ty: Type) -> bool {
+    matches!(ty, Type::Byte | Type::SByte)
+}
+
+/// Returns the token of the comma that ends the value at `start`, or `end`.
+fn value_end(line: &Line, start: usize, end: usize) -> usize {
+    let mut depth = 0_u32;
+    for at in start..end {
+        match line.token(at).map(|token| token.kind) {
+            Some(TokenKind::Punct(Punct::Less | Punct::LeftBrace | Punct::LeftParen)) => {
+                depth += 1;
+            }
+            Some(TokenKind::Punct(Punct::Greater | Punct::RightBrace | Punct::RightParen)) => {
+                depth = depth.saturating_sub(1);
+            }
+            Some(TokenKind::Punct(Punct::Comma)) if depth == 0 => return at,
+            _ => {}
+        }
+    }
+    end
+}
+
+fn site_of(span: Span) -> crate::line::Site {
+    crate::line::Site {
+        file: span.file,
+        line: span.line,
+        expansion: None,
+    }
+}

@@ -1,0 +1,711 @@
+//! Macros: definition, arguments, expansion.
+
+use super::expand::is_name;
+use super::loops::LoopHead;
+use super::source::{Expanded, Source};
+use super::{Leading, MAX_FUNCTION_DEPTH, directive, word_at};
+use crate::asm::{Assembler, Reported};
+use crate::diagnostic::DiagnosticKind as Kind;
+use crate::lex::{angle_len, code_len, ident_len, is_ident_start, is_space, quoted_len, trim};
+use crate::line::{Line, Site, Text};
+use crate::source::{SourceText, Span, to_u32};
+use crate::symbol::{MacroId, SymbolKind};
+use crate::words::Directive;
+
+/// A parameter of a macro.
+#[derive(Clone, Debug)]
+pub(super) struct Parameter {
+    pub(super) name: Vec<u8>,
+    pub(super) default: Vec<u8>,
+    pub(super) is_required: bool,
+    pub(super) is_vararg: bool,
+}
+
+/// A part of a line of a body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Piece {
+    Text(Vec<u8>),
+    /// A parameter or, counted on, a LOCAL name.
+    Name(usize),
+}
+
+/// A body with its parameters marked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Body {
+    lines: Vec<Vec<Piece>>,
+    /// Number of LOCAL names.
+    locals: usize,
+}
+
+/// A macro.
+#[derive(Clone, Debug)]
+pub(super) struct Macro {
+    name: SourceText,
+    parameters: Vec<Parameter>,
+    body: Body,
+    /// Whether it returns a text.
+    pub(super) is_function: bool,
+}
+
+/// What the lines up to ENDM belong to.
+#[derive(Debug)]
+enum Purpose {
+    Macro {
+        name: Vec<u8>,
+        parameters: Vec<Parameter>,
+    },
+    Loop(LoopHead),
+    /// The head was wrong: the lines are dropped.
+    Nothing,
+}
+
+/// Lines being collected up to ENDM.
+#[derive(Debug)]
+pub(super) struct Collector {
+    purpose: Purpose,
+    lines: Vec<Vec<u8>>,
+    /// Blocks open inside of this one.
+    depth: u32,
+    site: Site,
+    pub(super) span: Span,
+}
+
+impl Collector {
+    pub(super) fn name(&self) -> SourceText {
+        match &self.purpose {
+            Purpose::Macro { name, .. } => name.as_slice().into(),
+            Purpose::Loop(_) | Purpose::Nothing => b"the repeat block"[..].into(),
+        }
+    }
+}
+
+impl Assembler<'_> {
+    /// `name macro parameters`.
+    pub(super) fn open_macro(&mut self, text: &Text, leading: Leading) {
+        let span = text.span(leading.first.0, leading.first.1);
+        let rest = text.bytes.get(leading.second.1..).unwrap_or_default();
+        let parameters = parameters(rest.get(..code_len(rest)).unwrap_or(rest));
+        let purpose = if let Some(parameters) = parameters {
+            Purpose::Macro {
+                name: leading.first(&text.bytes).to_vec(),
+                parameters,
+            }
+        } else {
+            self.error(
+                Kind::Expected {
+                    what: "a parameter name",
+                },
+                span,
+            );
+            Purpose::Nothing
+        };
+        self.start_collecting(purpose, text.site, span);
+    }
+
+    pub(super) fn collect_loop(&mut self, head: Option<LoopHead>, site: Site, span: Span) {
+        let purpose = head.map_or(Purpose::Nothing, Purpose::Loop);
+        self.start_collecting(purpose, site, span);
+    }
+
+    fn start_collecting(&mut self, purpose: Purpose, site: Site, span: Span) {
+        let collector = Collector {
+            purpose,
+            lines: Vec::new(),
+            depth: 0,
+            site,
+            span,
+        };
+        self.pre.collector = Some(collector);
+    }
+
+    /// A line of a body.
+    pub(super) fn collect(&mut self, text: Text) {
+        let Some(collector) = &mut self.pre.collector else {
+            return;
+        };
+        let line = &text.bytes;
+        if Self::closes_block(line) {
+            if collector.depth > 0 {
+                collector.depth -= 1;
+            } else {
+                self.finish_collecting();
+                return;
+            }
+        } else if Self::opens_block(line) {
+            collector.depth += 1;
+        }
+        collector.lines.push(text.bytes);
+    }
+
+    fn finish_collecting(&mut self) {
+        let Some(collector) = self.pre.collector.take() else {
+            return;
+        };
+        match collector.purpose {
+            Purpose::Macro { name, parameters } => {
+                self.define_macro(&name, parameters, &collector.lines, collector.span);
+            }
+            Purpose::Loop(head) => self.run_loop(head, &collector.lines, collector.site),
+            Purpose::Nothing => {}
+        }
+    }
+
+    fn define_macro(
+        &mut self,
+        name: &[u8],
+        parameters: Vec<Parameter>,
+        lines: &[Vec<u8>],
+        span: Span,
+    ) {
+        let id = self.symbols.global(name);
+        let names: Vec<Vec<u8>> = parameters.iter().map(|p| p.name.clone()).collect();
+        let body = self.body(names, lines);
+        let is_function = lines.iter().any(|line| returns_text(line));
+        let found = Macro {
+            name: name.into(),
+            parameters,
+            body,
+            is_function,
+        };
+        if let SymbolKind::Macro(known) = self.symbols.get(id).kind {
+            if let Some(known) = self.pre.macros.get_mut(known.0 as usize) {
+                *known = found;
+            }
+        } else {
+            if !self.is_builtin_definition(id) && self.check_new(id, span).is_err() {
+                return;
+            }
+            let place = MacroId(to_u32(self.pre.macros.len()));
+            self.pre.macros.push(found);
+            let symbol = self.symbols.get_mut(id);
+            symbol.kind = SymbolKind::Macro(place);
+            symbol.span = Some(span);
+        }
+    }
+
+    /// Marks the parameters in a body; LOCAL lines at its start add names.
+    pub(super) fn body(&self, mut names: Vec<Vec<u8>>, lines: &[Vec<u8>]) -> Body {
+        let mut body = Body::default();
+        let mut in_head = true;
+        for line in lines {
+            let code = line.get(..code_len(line)).unwrap_or(line);
+            let leading = Leading::of(code);
+            if in_head && directive(leading.first(code)) == Some(Directive::Local) {
+                let rest = code.get(leading.first.1..).unwrap_or_default();
+                for name in rest.split(|&byte| byte == b',') {
+                    names.push(trim(name).to_vec());
+                    body.locals += 1;
+                }
+                continue;
+            }
+            in_head &= trim(code).is_empty();
+            let is_echo = directive(leading.first(code)) == Some(Directive::Echo);
+            body.lines
+                .push(self.pieces(if is_echo { line } else { code }, &names));
+        }
+        body
+    }
+
+    fn pieces(&self, line: &[u8], names: &[Vec<u8>]) -> Vec<Piece> {
+        let keys: Vec<Box<[u8]>> = names.iter().map(|name| self.symbols.key(name)).collect();
+        let find = |name: &[u8]| {
+            let key = self.symbols.key(name);
+            keys.iter().position(|known| *known == key)
+        };
+        let mut pieces = Vec::new();
+        let mut plain = Vec::new();
+        let mut quote_end = 0;
+        let mut at = 0;
+        while let Some(&byte) = line.get(at) {
+            let rest = line.get(at..).unwrap_or_default();
+            let in_quotes = at < quote_end;
+            if !in_quotes && matches!(byte, b'"' | b'\'') {
+                quote_end = at + quoted_len(rest).unwrap_or(0);
+            }
+            if byte.is_ascii_digit() {
+                let len = rest
+                    .iter()
+                    .take_while(|b| b.is_ascii_alphanumeric())
+                    .count();
+                plain.extend_from_slice(rest.get(..len).unwrap_or_default());
+                at += len;
+                continue;
+            }
+            if !is_ident_start(byte) {
+                plain.push(byte);
+                at += 1;
+                continue;
+            }
+            let len = ident_len(rest);
+            let name = rest.get(..len).unwrap_or_default();
+            let pasted = plain.last() == Some(&b'&') || rest.get(len) == Some(&b'&');
+            if let Some(place) = find(name).filter(|_| !in_quotes || pasted) {
+                if plain.last() == Some(&b'&') {
+                    plain.pop();
+                }
+                if !plain.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                }
+                pieces.push(Piece::Name(place));
+                at += len;
+                let doubled = rest.get(len..len + 2) == Some(b"&&");
+                if rest.get(len) == Some(&b'&') && !doubled {
+                    at += 1;
+                }
+            } else {
+                plain.extend_from_slice(name);
+                at += len;
+            }
+        }
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
+        }
+        pieces
+    }
+
+    /// Returns the lines of a body with `arguments` in place of the parameters and fresh names in
+    /// place of the LOCAL ones.
+    pub(super) fn fill(&mut self, body: &Body, arguments: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut values = arguments.to_vec();
+        for _ in 0..body.locals {
+            values.push(format!("??{:04X}", self.pre.local_names).into_bytes());
+            self.pre.local_names = self.pre.local_names.wrapping_add(1);
+        }
+        let line = |pieces: &Vec<Piece>| {
+            let mut bytes = Vec::new();
+            for piece in pieces {
+                match piece {
+                    Piece::Text(text) => bytes.extend_from_slice(text),
+                    Piece::Name(place) => {
+                        bytes.extend_from_slice(values.get(*place).map_or(&[], Vec::as_slice));
+                    }
+                }
+            }
+            bytes
+        };
+        body.lines.iter().map(line).collect()
+    }
+
+    /// A macro called as a statement.
+    pub(super) fn call_macro(&mut self, text: &Text, id: MacroId, rest_at: usize) {
+        let Some(expanded) = self.expand_functions(text, rest_at) else {
+            return;
+        };
+        let rest = expanded.bytes.get(rest_at..).unwrap_or_default().to_vec();
+        // Reported already.
+        let _ = self.push_macro(id, &rest, text.site, text.span(0, text.bytes.len()));
+    }
+
+    fn push_macro(
+        &mut self,
+        id: MacroId,
+        arguments: &[u8],
+        site: Site,
+        span: Span,
+    ) -> Result<(), Reported> {
+        let limit = self.options.max_depth;
+        if self.pre.sources.len() > limit as usize {
+            let reported = self.error(Kind::NestedTooDeep { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
+        let Some(found) = self.pre.macros.get(id.0 as usize).cloned() else {
+            return Ok(());
+        };
+        let arguments = self.bind(&found, arguments, site, span)?;
+        let lines = self.fill(&found.body, &arguments);
+        let expansion = self.add_expansion(Some(found.name));
+        let site = Site {
+            expansion: Some(expansion),
+            ..site
+        };
+        let conditionals = self.pre.conditionals.len();
+        let expanded = Expanded {
+            lines,
+            at: 0,
+            site,
+            conditionals,
+            repetition: None,
+        };
+        self.pre.sources.push(Source::Expansion(expanded));
+        Ok(())
+    }
+
+    /// A macro called inside an expression: returns its text.
+    pub(super) fn call_function(
+        &mut self,
+        id: MacroId,
+        arguments: &[u8],
+        site: Site,
+    ) -> Result<Vec<u8>, Reported> {
+        let span = Text::generated(Vec::new(), site).span(0, 0);
+        if self.pre.function_depth >= MAX_FUNCTION_DEPTH {
+            let limit = MAX_FUNCTION_DEPTH;
+            let reported = self.error(Kind::NestedTooDeep { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
+        let inner = Text::generated(arguments.to_vec(), site);
+        let Some(inner) = self.expand_functions(&inner, 0) else {
+            return Err(Reported);
+        };
+        let level = self.pre.sources.len();
+        self.push_macro(id, &inner.bytes, site, span)?;
+        let shown = self.shown.clone();
+        let outer = self.pre.result.take();
+        self.pre.function_depth += 1;
+        self.run_sources(level);
+        self.pre.function_depth -= 1;
+        self.shown = shown;
+        let result = std::mem::replace(&mut self.pre.result, outer);
+        Ok(result.unwrap_or_default())
+    }
+
+    /// Matches arguments with parameters.
+    fn bind(
+        &mut self,
+        found: &Macro,
+        bytes: &[u8],
+        site: Site,
+        span: Span,
+    ) -> Result<Vec<Vec<u8>>, Reported> {
+        let mut values = Vec::with_capacity(found.parameters.len());
+        let mut rest = trim(bytes);
+        for parameter in &found.parameters {
+            let value = if parameter.is_vararg {
+                let all = self.variable_arguments(rest, site)?;
+                rest = &[];
+                all
+            } else {
+                let (value, after) = self.argument(rest, site)?;
+                rest = after;
+                value
+            };
+            if value.is_empty() {
+                if parameter.is_required {
+                    let name = parameter.name.as_slice().into();
+                    return Err(self.error(Kind::MissingMacroArgument { name }, span));
+                }
+                values.push(parameter.default.clone());
+            } else {
+                values.push(value);
+            }
+        }
+        if !trim(rest).is_empty() {
+            let name = found.name.clone();
+            self.warn(Kind::TooManyMacroArguments { name }, span);
+        }
+        Ok(values)
+    }
+
+    /// All remaining arguments: as written, but with `%` expressions evaluated.
+    fn variable_arguments(&mut self, bytes: &[u8], site: Site) -> Result<Vec<u8>, Reported> {
+        if !bytes.contains(&b'%') {
+            return Ok(bytes.to_vec());
+        }
+        let mut parts = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let raw_end = argument_end(rest);
+            let raw = trim(rest.get(..raw_end).unwrap_or(rest));
+            if raw.first() == Some(&b'%') {
+                parts.push(self.argument(raw, site)?.0);
+            } else {
+                parts.push(raw.to_vec());
+            }
+            rest = rest.get(raw_end + 1..).unwrap_or_default();
+        }
+        Ok(parts.join(&b","[..]))
+    }
+
+    /// Reads one argument; returns its value and what follows the comma.
+    pub(super) fn argument<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        site: Site,
+    ) -> Result<(Vec<u8>, &'b [u8]), Reported> {
+        let bytes = trim(bytes);
+        let end = argument_end(bytes);
+        let raw = trim(bytes.get(..end).unwrap_or(bytes));
+        let after = bytes.get(end + 1..).unwrap_or_default();
+        let value = match raw.first() {
+            Some(b'%') => self.evaluated_text(raw.get(1..).unwrap_or_default(), site)?,
+            _ => plain_argument(raw),
+        };
+        Ok((value, after))
+    }
+
+    /// The text of `%expression`: of a text equate, or a number in the current radix.
+    pub(super) fn evaluated_text(&mut self, bytes: &[u8], site: Site) -> Result<Vec<u8>, Reported> {
+        let bytes = trim(bytes);
+        if is_name(bytes) {
+            let id = self.symbols.find(self.proc, bytes);
+            if let Some(SymbolKind::Text(text)) = id.map(|id| &self.symbols.get(id).kind) {
+                return Ok(text.to_vec());
+            }
+        }
+        let text = Text::generated(bytes.to_vec(), site);
+        let Some(expanded) = self.expand_from(&text, 0) else {
+            return Err(Reported);
+        };
+        let line = Line::new(expanded);
+        if line.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let (number, next) = self.evaluate_constant(&line, 0, line.len())?;
+        self.expect_end(&line, next)?;
+        Ok(in_radix(number, self.radix))
+    }
+
+    /// EXITM: ends the innermost expansion.
+    pub(super) fn exit_macro(&mut self, text: &Text, rest_at: usize) {
+        let is_expansion = matches!(self.pre.sources.last(), Some(Source::Expansion(_)));
+        if !is_expansion {
+            let name = b"exitm"[..].into();
+            self.error(Kind::NotInMacro { name }, text.span(0, text.bytes.len()));
+            return;
+        }
+        let rest = trim(text.bytes.get(rest_at..).unwrap_or_default());
+        if !rest.is_empty() {
+            let Ok(items) = self.text_items(text, rest_at) else {
+                return;
+            };
+            self.pre.result = Some(items.concat());
+        }
+        self.leave_source();
+    }
+
+    /// GOTO: continues after the line `:label` of the macro.
+    pub(super) fn goto_label(&mut self, text: &Text, rest_at: usize) {
+        let label = trim(text.bytes.get(rest_at..).unwrap_or_default()).to_vec();
+        let span = text.span(0, text.bytes.len());
+        let Some(Source::Expansion(expanded)) = self.pre.sources.last_mut() else {
+            let name = b"goto"[..].into();
+            self.error(Kind::NotInMacro { name }, span);
+            return;
+        };
+        let is_label = |line: &Vec<u8>| {
+            let line = trim(line);
+            line.strip_prefix(b":")
+                .is_some_and(|name| trim(name).eq_ignore_ascii_case(&label))
+        };
+        if let Some(place) = expanded.lines.iter().position(is_label) {
+            expanded.at = place + 1;
+            let open = expanded.conditionals;
+            self.pre.conditionals.truncate(open);
+        } else {
+            let name = label.as_slice().into();
+            self.error(Kind::UnknownMacroLabel { name }, span);
+        }
+    }
+
+    /// PURGE: forgets macros.
+    pub(super) fn purge(&mut self, text: &Text, rest_at: usize) {
+        let rest = text.bytes.get(rest_at..).unwrap_or_default();
+        for name in rest.split(|&byte| byte == b',') {
+            let id = self.symbols.find_global(trim(name));
+            if let Some(id) = id
+                && matches!(self.symbols.get(id).kind, SymbolKind::Macro(_))
+            {
+                self.symbols.forget(id);
+            }
+        }
+    }
+}
+
+/// Whether a line of a body is EXITM with a text.
+fn returns_text(line: &[u8]) -> bool {
+    let code = super::without_percent(line.get(..code_len(line)).unwrap_or(line));
+    let leading = Leading::of(code);
+    directive(leading.first(code)) == Some(Directive::ExitM)
+        && !trim(code.get(leading.first.1..).unwrap_or_default()).is_empty()
+}
+
+/// Parses the parameters of a macro.
+fn parameters(bytes: &[u8]) -> Option<Vec<Parameter>> {
+    let mut list = Vec::new();
+    let mut rest = trim(bytes);
+    while !rest.is_empty() {
+        let end = argument_end(rest);
+        list.push(parameter(trim(rest.get(..end)?))?);
+        rest = trim(rest.get(end + 1..).unwrap_or_default());
+    }
+    Some(list)
+}
+
+/// Parses `name[:req|:vararg|:=default]`.
+pub(super) fn parameter(bytes: &[u8]) -> Option<Parameter> {
+    let (start, end) = word_at(bytes, 0);
+    let name = bytes
+        .get(start..end)
+        .filter(|name| !name.is_empty())?
+        .to_vec();
+    let rest = trim(bytes.get(end..)?);
+    let mut parameter = Parameter {
+        name,
+        default: Vec::new(),
+        is_required: false,
+        is_vararg: false,
+    };
+    if let Some(qualifier) = rest.strip_prefix(b":") {
+        let qualifier = trim(qualifier);
+        match qualifier.strip_prefix(b"=") {
+            Some(default) => parameter.default = plain_argument(trim(default)),
+            None if qualifier.eq_ignore_ascii_case(b"req") => parameter.is_required = true,
+            None if qualifier.eq_ignore_ascii_case(b"vararg") => parameter.is_vararg = true,
+            None => return None,
+        }
+    } else if let Some(default) = rest.strip_prefix(b"=") {
+        parameter.default = plain_argument(trim(default));
+    } else if !rest.is_empty() {
+        return None;
+    }
+    Some(parameter)
+}
+
+/// Returns where the argument at the start ends: at a comma outside of quotes and brackets.
+pub(super) fn argument_end(bytes: &[u8]) -> usize {
+    let mut depth = 0_u32;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        match byte {
+            b',' if depth == 0 => return at,
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            b'"' | b'\'' => at += quoted_len(rest).map_or(0, |len| len - 1),
+            b'<' => at += angle_len(rest).map_or(0, |len| len - 1),
+            b'!' => at += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// The value of an argument: brackets around parts are removed and `!` takes the next byte as is.
+pub(super) fn plain_argument(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        let rest = raw.get(at..).unwrap_or_default();
+        match byte {
+            b'"' | b'\'' => {
+                let len = quoted_len(rest).unwrap_or(1);
+                out.extend_from_slice(rest.get(..len).unwrap_or_default());
+                at += len;
+            }
+            b'<' => {
+                if let Some(len) = angle_len(rest) {
+                    out.extend(literal(rest.get(1..len - 1).unwrap_or_default()));
+                    at += len;
+                } else {
+                    out.push(byte);
+                    at += 1;
+                }
+            }
+            b'!' if at + 1 < raw.len() => {
+                out.extend(raw.get(at + 1));
+                at += 2;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    let end = out
+        .iter()
+        .rposition(|&byte| !is_space(byte))
+        .map_or(0, |last| last + 1);
+    out.truncate(end);
+    out
+}
+
+/// The text between angle brackets: `!` takes the next byte as it is; inner brackets stay.
+pub(super) fn literal(inner: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(inner.len());
+    let mut at = 0;
+    let mut depth = 0_u32;
+    while let Some(&byte) = inner.get(at) {
+        match byte {
+            b'!' if at + 1 < inner.len() => {
+                // Inside of inner brackets it stays, for the one who removes those.
+                if depth > 0 {
+                    out.push(byte);
+                }
+                at += 1;
+                out.extend(inner.get(at));
+            }
+            b'<' => {
+                depth += 1;
+                out.push(byte);
+            }
+            b'>' => {
+                depth = depth.saturating_sub(1);
+                out.push(byte);
+            }
+            b'"' | b'\'' => {
+                let rest = inner.get(at..).unwrap_or_default();
+                let len = quoted_len(rest).unwrap_or(1);
+                out.extend_from_slice(rest.get(..len).unwrap_or_default());
+                at += len - 1;
+            }
+            _ => out.push(byte),
+        }
+        at += 1;
+    }
+    out
+}
+
+/// Writes a number in a radix, so that reading it gives the number again.
+fn in_radix(number: i128, radix: u32) -> Vec<u8> {
+    let mut rest = number.unsigned_abs();
+    let mut digits = Vec::new();
+    loop {
+        let digit = u32::try_from(rest % u128::from(radix)).unwrap_or(0);
+        let character = char::from_digit(digit, radix)
+            .unwrap_or('0')
+            .to_ascii_uppercase();
+        digits.push(u8::try_from(character).unwrap_or(b'0'));
+        rest /= u128::from(radix);
+        if rest == 0 {
+            break;
+        }
+    }
+    if digits.last().is_some_and(u8::is_ascii_alphabetic) {
+        digits.push(b'0');
+    }
+    if number < 0 {
+        digits.push(b'-');
+    }
+    digits.reverse();
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_end_at_commas_outside_of_quotes_and_brackets() {
+        assert_eq!(argument_end(b"<a,b>,c"), 5);
+        assert_eq!(argument_end(b"\"a,b\",c"), 5);
+        assert_eq!(argument_end(b"f(a,b),c"), 6);
+        assert_eq!(argument_end(b"a!,b,c"), 4);
+    }
+
+    #[test]
+    fn brackets_and_exclamation_marks_are_taken_off() {
+        assert_eq!(plain_argument(b"<a <b> c>"), b"a <b> c");
+        assert_eq!(plain_argument(b"<!,>"), b",");
+        assert_eq!(plain_argument(b"x!>y"), b"x>y");
+    }
+
+    #[test]
+    fn numbers_are_written_in_the_radix() {
+        assert_eq!(in_radix(255, 16), b"0FF");
+        assert_eq!(in_radix(-10, 10), b"-10");
+        assert_eq!(in_radix(0, 10), b"0");
+    }
+}

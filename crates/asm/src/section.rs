@@ -1,0 +1,226 @@
+//! The sections being filled.
+
+use crate::insn::operand::RefKind;
+use crate::source::{Span, to_u32};
+use crate::symbol::{SectionId, SymbolId};
+
+/// What a section holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum SectionKind {
+    Code,
+    Data,
+    /// Uninitialised data.
+    Bss,
+    /// Read-only data.
+    Const,
+}
+
+/// What the linker adds into a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    Symbol(SymbolId),
+    /// The start of a section.
+    Section(SectionId),
+}
+
+/// A 32-bit field that the linker fills.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reference {
+    pub(crate) offset: u32,
+    pub(crate) target: Target,
+    pub(crate) kind: RefKind,
+}
+
+/// A source line that made bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineMark {
+    pub(crate) offset: u32,
+    pub(crate) len: u32,
+    pub(crate) span: Span,
+}
+
+/// A section being filled.
+#[derive(Clone, Debug)]
+pub(crate) struct SectionData {
+    pub(crate) name: Box<[u8]>,
+    pub(crate) kind: SectionKind,
+    /// Alignment in bytes.
+    pub(crate) align: u32,
+    pub(crate) bytes: Vec<u8>,
+    /// Size, which is more than the bytes only for uninitialised data.
+    pub(crate) size: u32,
+    /// Where the next byte goes.
+    pub(crate) offset: u32,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) lines: Vec<LineMark>,
+}
+
+/// A place in a section.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) section: SectionId,
+    pub(crate) offset: u32,
+}
+
+/// Why bytes cannot be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OutputError {
+    NoSection,
+    TooLarge,
+}
+
+/// All sections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) sections: Vec<SectionData>,
+    pub(crate) current: Option<SectionId>,
+    total: u64,
+}
+
+impl Output {
+    /// Empties all sections for another pass.
+    pub(crate) fn restart(&mut self) {
+        self.current = None;
+        self.total = 0;
+        for section in &mut self.sections {
+            section.bytes.clear();
+            section.size = 0;
+            section.offset = 0;
+            section.references.clear();
+            section.lines.clear();
+        }
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<SectionId> {
+        let same = |section: &SectionData| section.name.eq_ignore_ascii_case(name);
+        self.sections
+            .iter()
+            .position(same)
+            .map(|place| SectionId(to_u32(place)))
+    }
+
+    pub(crate) fn add(&mut self, name: &[u8], kind: SectionKind, align: u32) -> SectionId {
+        self.sections.push(SectionData {
+            name: name.into(),
+            kind,
+            align,
+            bytes: Vec::new(),
+            size: 0,
+            offset: 0,
+            references: Vec::new(),
+            lines: Vec::new(),
+        });
+        SectionId(to_u32(self.sections.len()).saturating_sub(1))
+    }
+
+    pub(crate) fn section(&self, id: SectionId) -> Option<&SectionData> {
+        self.sections.get(id.0 as usize)
+    }
+
+    pub(crate) fn current(&self) -> Option<&SectionData> {
+        self.section(self.current?)
+    }
+
+    fn current_mut(&mut self) -> Option<&mut SectionData> {
+        self.sections.get_mut(self.current?.0 as usize)
+    }
+
+    /// Returns where the next byte goes.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let section = self.current?;
+        Some(Place {
+            section,
+            offset: self.section(section)?.offset,
+        })
+    }
+
+    /// Adds bytes to the current section.
+    pub(crate) fn write(&mut self, bytes: &[u8], limit: u64) -> Result<(), OutputError> {
+        let len = self.grow(bytes.len() as u64, limit)?;
+        let section = self.current_mut().ok_or(OutputError::NoSection)?;
+        if section.kind != SectionKind::Bss {
+            let start = section.offset as usize;
+            if section.bytes.len() < start + bytes.len() {
+                section.bytes.resize(start + bytes.len(), 0);
+            }
+            if let Some(field) = section.bytes.get_mut(start..start + bytes.len()) {
+                field.copy_from_slice(bytes);
+            }
+        }
+        section.advance(len);
+        Ok(())
+    }
+
+    /// Adds `len` bytes without a value to the current section.
+    pub(crate) fn reserve(&mut self, len: u64, limit: u64) -> Result<(), OutputError> {
+        let len = self.grow(len, limit)?;
+        let section = self.current_mut().ok_or(OutputError::NoSection)?;
+        if section.kind != SectionKind::Bss {
+            let end = section.offset as usize + len as usize;
+            if section.bytes.len() < end {
+                section.bytes.resize(end, 0);
+            }
+        }
+        section.advance(len);
+        Ok(())
+    }
+
+    fn grow(&mut self, len: u64, limit: u64) -> Result<u32, OutputError> {
+        if self.current.is_none() {
+            return Err(OutputError::NoSection);
+        }
+        let total = self.total.saturating_add(len);
+        if total > limit {
+            return Err(OutputError::TooLarge);
+        }
+        self.total = total;
+        u32::try_from(len).map_err(|_| OutputError::TooLarge)
+    }
+
+    /// Takes back everything from `offset` on, and the references after the first `references`.
+    pub(crate) fn truncate(&mut self, offset: u32, references: usize) {
+        if let Some(section) = self.current_mut() {
+            section.offset = offset;
+            section.size = offset;
+            section.bytes.truncate(offset as usize);
+            section.references.truncate(references);
+        }
+    }
+
+    /// Moves the current place.
+    pub(crate) fn set_offset(&mut self, offset: u32) {
+        if let Some(section) = self.current_mut() {
+            section.offset = offset;
+        }
+    }
+
+    /// Notes a field for the linker.
+    pub(crate) fn refer(&mut self, offset: u32, target: Target, kind: RefKind) {
+        if let Some(section) = self.current_mut() {
+            section.references.push(Reference {
+                offset,
+                target,
+                kind,
+            });
+        }
+    }
+
+    /// Notes the source line of the bytes from `start` on.
+    pub(crate) fn mark_line(&mut self, start: u32, span: Span) {
+        if let Some(section) = self.current_mut() {
+            let len = section.offset.saturating_sub(start);
+            section.lines.push(LineMark {
+                offset: start,
+                len,
+                span,
+            });
+        }
+    }
+}
+
+impl SectionData {
+    fn advance(&mut self, len: u32) {
+        self.offset = self.offset.saturating_add(len);
+        self.size = self.size.max(self.offset);
+    }
+}
