@@ -56,7 +56,10 @@ pub(super) struct SegmentLayout {
 
 /// Bytes at an address.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Patch(pub(super) u32, #[serde(deserialize_with = "hex")] pub(super) Vec<u8>);
+pub(super) struct Patch(
+    pub(super) u32,
+    #[serde(deserialize_with = "hex")] pub(super) Vec<u8>,
+);
 
 /// One vector.
 #[derive(Debug, Deserialize)]

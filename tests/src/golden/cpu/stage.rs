@@ -50,8 +50,10 @@ impl Stage {
             }
         }
         let (mut mmu, root, pages) = builder.finish();
-        mmu.set_efer(Efer::NO_EXECUTE_ENABLE.bits()).expect("NXE can be set");
-        mmu.set_cr4(Cr4::PHYSICAL_ADDRESS_EXTENSION.bits()).expect("PAE can be set");
+        mmu.set_efer(Efer::NO_EXECUTE_ENABLE.bits())
+            .expect("NXE can be set");
+        mmu.set_cr4(Cr4::PHYSICAL_ADDRESS_EXTENSION.bits())
+            .expect("PAE can be set");
         mmu.set_cr3(root.cr3()).expect("the PDPTEs are good");
         let cr0 = Cr0::PROTECTED_MODE | Cr0::WRITE_PROTECT | Cr0::PAGING;
         mmu.set_cr0(cr0.bits()).expect("paging can be turned on");
@@ -126,7 +128,9 @@ impl Stage {
         for (index, byte) in (0_u32..).zip(&patch.1) {
             let addr = patch.0.wrapping_add(index);
             if let Some(frame) = self.frames.get(&(addr & !(PAGE_SIZE - 1))) {
-                self.mmu.mem_mut().write(frame.byte(addr % PAGE_SIZE), *byte);
+                self.mmu
+                    .mem_mut()
+                    .write(frame.byte(addr % PAGE_SIZE), *byte);
             }
         }
     }
@@ -135,12 +139,19 @@ impl Stage {
         let data = SegmentRights::READ | SegmentRights::WRITE;
         let bounded = |segment: &super::format::SegmentLayout| {
             let base = LinearAddr::new(segment.base);
-            let descriptor = Descriptor { base, limit: segment.limit, rights: data };
+            let descriptor = Descriptor {
+                base,
+                limit: segment.limit,
+                rights: data,
+            };
             (Selector::new(segment.selector), descriptor)
         };
         let flat_data = |selector| (Selector::new(selector), Descriptor::FLAT_DATA);
         let loaded = [
-            (SegmentRegister::Cs, (Selector::new(layout.cs), Descriptor::FLAT_CODE)),
+            (
+                SegmentRegister::Cs,
+                (Selector::new(layout.cs), Descriptor::FLAT_CODE),
+            ),
             (SegmentRegister::Ds, flat_data(layout.ds)),
             (SegmentRegister::Es, flat_data(layout.es)),
             (SegmentRegister::Ss, flat_data(layout.ss)),
@@ -149,7 +160,8 @@ impl Stage {
         ];
         for (register, (selector, descriptor)) in loaded {
             self.cpu.descriptors_mut().set(selector, descriptor);
-            self.segments.push((register, Segment::new(selector, descriptor)));
+            self.segments
+                .push((register, Segment::new(selector, descriptor)));
         }
     }
 }
@@ -170,7 +182,12 @@ impl Builder {
             mem.zero_frame(frame(directory));
             tables::set_pdpte(&mut mem, root, index, frame(directory));
         }
-        Self { mem, root, next_frame: FIRST_FREE, pages: Vec::new() }
+        Self {
+            mem,
+            root,
+            next_frame: FIRST_FREE,
+            pages: Vec::new(),
+        }
     }
 
     fn add_page(&mut self, start: u32, protection: &str, fill: Fill) {
@@ -181,18 +198,31 @@ impl Builder {
                 let table = self.allocate();
                 self.mem.zero_frame(table);
                 let old = tables::add_table(&mut self.mem, self.root, page, table);
-                assert!(old.is_none(), "nothing was mapped there");
+                assert_eq!(old, Ok(()), "nothing was mapped there");
             }
             let mut flags = PteFlags::USER;
             flags.set(PteFlags::WRITABLE, protection.contains('w'));
-            let execute =
-                if protection.contains('x') { Execute::Allowed } else { Execute::Never };
-            let entry = PageEntry { frame: to, flags, execute };
+            let execute = if protection.contains('x') {
+                Execute::Allowed
+            } else {
+                Execute::Never
+            };
+            let entry = PageEntry {
+                frame: to,
+                flags,
+                execute,
+            };
             let stale = tables::set_page(&mut self.mem, self.root, page, entry);
             assert_eq!(stale, Ok(None), "every page is mapped once");
         }
-        let fill = (start..start + PAGE_SIZE).map(|addr| fill.byte(addr)).collect();
-        self.pages.push(Page { start, frame: to, fill });
+        let fill = (start..start + PAGE_SIZE)
+            .map(|addr| fill.byte(addr))
+            .collect();
+        self.pages.push(Page {
+            start,
+            frame: to,
+            fill,
+        });
     }
 
     fn allocate(&mut self) -> FrameNumber {
