@@ -1,3 +1,41 @@
 //! The `pagefault` command.
 
-fn main() {}
+mod args;
+mod diagnostics;
+mod explain;
+mod files;
+mod json;
+mod map;
+mod run;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Color, Command};
+use crate::run::Shown;
+
+/// A file that was asked for cannot be written.
+const EXIT_OUTPUT: u8 = 125;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let choice = match arguments.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+    let result = match &arguments.command {
+        Command::Run(run) => run::run(run, Shown::Run),
+        Command::Map(run) => run::run(run, Shown::Map),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(EXIT_OUTPUT)
+        }
+    }
+}

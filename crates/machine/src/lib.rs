@@ -1,1 +1,78 @@
-//! A 32-bit Windows process on an emulated MMU: loader, API calls, exceptions.
+//! A 32-bit Windows process on an emulated MMU.
+//!
+//! [`Machine::load`] maps an image that the assembler has linked, makes a stack, and binds the
+//! imported functions; [`Machine::run`] runs it until it exits, or until something happens that
+//! nobody handles. Then the [`ExceptionReport`] explains it: the instruction and its source line,
+//! the walk of the address, the region, and the calls that made the page what it is.
+//!
+//! This is the only crate that joins the processor and the memory manager. It reads no files and
+//! asks no clock: what it needs is passed in, and what the program prints goes to a [`Console`].
+//!
+//! # Example
+//!
+//! ```
+//! use pagefault_asm::{LinkOptions, NoIncludes, Options, assemble, link};
+//! use pagefault_machine::{Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Unwatched};
+//!
+//! struct Silent;
+//! impl Console for Silent {
+//!     fn write(&mut self, _stream: Stream, _bytes: &[u8]) {}
+//! }
+//!
+//! let source = b"
+//!     .386
+//!     .model flat, stdcall
+//!     .const
+//! limit dd 1
+//!     .code
+//! start:
+//!     mov limit, 2
+//!     end start
+//! ";
+//! let program = assemble("limit.asm", source, &NoIncludes, &Options::default()).unwrap();
+//! let image = link(&program.object, &LinkOptions::default()).unwrap();
+//! let debug = DebugInfo::new(&program, &image);
+//! let config = MachineConfig::default();
+//! let mut machine = Machine::load(&image, debug, &config, Box::new(Silent), Unwatched).unwrap();
+//!
+//! let Outcome::Exception(report) = machine.run(1000) else { panic!("constants are read-only") };
+//!
+//! let memory = report.memory.unwrap();
+//! assert_eq!(memory.operation(), "write");
+//! assert_eq!(memory.fault.error_code(), 0b111); // U/S, W/R, P
+//! assert_eq!(report.place.source.unwrap().text.trim(), "mov limit, 2");
+//! ```
+
+mod advice;
+mod api;
+mod console;
+mod debug;
+mod format;
+mod layout;
+mod load;
+mod machine;
+mod map;
+mod report;
+mod sites;
+mod status;
+mod trace;
+mod watch;
+
+pub use pagefault_asm as asm;
+pub use pagefault_cpu as cpu;
+pub use pagefault_vmm as vmm;
+
+pub use api::MissingFunction;
+pub use console::{Console, Stream};
+pub use debug::{DebugInfo, NearSymbol, SourceLine};
+pub use load::LoadError;
+pub use machine::{
+    DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES, DEFAULT_STACK_RESERVE_BYTES, Machine,
+    MachineConfig, MissingCall, Outcome,
+};
+pub use map::MapEntry;
+pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place};
+pub use sites::CallSite;
+pub use status::Status;
+pub use trace::{Event, Topics, TraceSink, Tracer};
+pub use watch::{Unwatched, Watch};

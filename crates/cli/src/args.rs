@@ -1,0 +1,200 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use pagefault_machine::Topics;
+use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
+
+/// What `--help` says of exit codes, which the README says too.
+const EXIT_CODES: &str = "\
+Exit codes:
+  The program's own exit code, modulo 256; --exit-code tool gives 0 in its place.
+    2  the command line is wrong
+  120  the program was ended by an exception that nobody handled
+  121  the program reached an instruction or a function that is not emulated
+  122  --max-insns was reached
+  123  the program cannot be read, assembled or loaded
+  125  a file that was asked for cannot be written";
+
+/// Runs 32-bit x86 programs on an emulated MMU under a Windows-style virtual memory manager.
+#[derive(Debug, Parser)]
+#[command(name = "pagefault", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// When to colour messages.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Assembles a MASM program and runs it.
+    Run(RunArguments),
+    /// Runs a program and shows its address space as it is at the end.
+    Map(RunArguments),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct RunArguments {
+    /// The program: MASM source (.asm).
+    pub(crate) program: PathBuf,
+    /// What to trace, as a comma list: api, fault, walk, tlb, insn, mem.
+    #[arg(long, value_name = "TOPICS", value_parser = topics)]
+    pub(crate) trace: Option<Topics>,
+    /// Where the trace goes, in place of standard error.
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    pub(crate) trace_out: Option<PathBuf>,
+    /// Print one JSON object on standard output, which holds the program's output; the trace
+    /// becomes JSON Lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stop after so many instructions.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    pub(crate) max_insns: u64,
+    /// The size of guest RAM: bytes, or a number with K, M or G.
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = ram)]
+    pub(crate) ram: u64,
+    /// The TLB: ENTRIESxWAYS:POLICY, or "none".
+    #[arg(long, value_name = "TLB", default_value = "64x4:lru", value_parser = tlb)]
+    pub(crate) tlb: TlbConfig,
+    /// The format of the page tables. Only PAE can forbid execution.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) paging: Paging,
+    /// Whose rules hold.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: Profile,
+    /// Print what the MMU has counted, on standard error.
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// Show the address space at the end, on standard error.
+    #[arg(long)]
+    pub(crate) map_at_exit: bool,
+    /// Whose exit code the command returns.
+    #[arg(long, value_enum, default_value_t, value_name = "WHOSE")]
+    pub(crate) exit_code: ExitCodeOf,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Paging {
+    #[default]
+    TwoLevel,
+    Pae,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Profile {
+    #[default]
+    Nt,
+    Win9x,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExitCodeOf {
+    /// The program's, modulo 256.
+    #[default]
+    Guest,
+    /// 0 if the program ended by itself.
+    Tool,
+}
+
+fn topics(list: &str) -> Result<Topics, String> {
+    list.split(',').try_fold(Topics::empty(), |topics, name| {
+        let named = Topics::NAMES
+            .iter()
+            .find(|(known, _)| *known == name.trim());
+        let known = Topics::NAMES.map(|(name, _)| name).join(", ");
+        let unknown = || format!("unknown topic \"{name}\"; there are {known}");
+        named.map(|&(_, topic)| topics | topic).ok_or_else(unknown)
+    })
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let units = [('K', 1_u64 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    let upper = text.to_ascii_uppercase();
+    let unit = units
+        .into_iter()
+        .find(|&(letter, _)| upper.ends_with(letter));
+    let (digits, factor) = unit.map_or((upper.as_str(), 1), |(_, factor)| {
+        (&upper[..upper.len() - 1], factor)
+    });
+    let bytes = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor));
+    bytes.ok_or_else(|| "expected bytes, or a number with K, M or G, as in 64M".to_owned())
+}
+
+/// The most guest RAM: what a 32-bit physical address reaches.
+const MAX_RAM_BYTES: u64 = 4 << 30;
+/// The size of a frame.
+const FRAME_BYTES: u64 = 4 << 10;
+
+fn ram(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    let is_ram = (FRAME_BYTES..=MAX_RAM_BYTES).contains(&bytes) && bytes % FRAME_BYTES == 0;
+    is_ram
+        .then_some(bytes)
+        .ok_or_else(|| "expected a multiple of 4K, 4K to 4G".to_owned())
+}
+
+fn tlb(text: &str) -> Result<TlbConfig, String> {
+    if text == "none" {
+        return Ok(TlbConfig::none());
+    }
+    let expected = || "expected \"none\", or ENTRIESxWAYS:POLICY as in 64x4:lru".to_owned();
+    let (shape, policy) = text.split_once(':').unwrap_or((text, "lru"));
+    let (entries, ways) = shape.split_once('x').ok_or_else(expected)?;
+    let number = |text: &str| text.parse::<u32>().map_err(|_| expected());
+    let policy = Policy::named(policy).map_err(|error| error.to_string())?;
+    let geometry = Geometry::new(number(entries)?, number(ways)?, policy);
+    geometry
+        .map(TlbConfig::unified)
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units_and_do_not_overflow() {
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("2g"), Ok(2 << 30));
+        for wrong in ["", "M", "-1", "1T", "99999999999G", "1.5M"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn topics_and_tlbs_that_do_not_exist_are_named() {
+        assert!(
+            topics("api,nothing")
+                .unwrap_err()
+                .contains("\"nothing\"; there are api, fault")
+        );
+        assert_eq!(topics("api, tlb"), Ok(Topics::API | Topics::TLB));
+        for wrong in ["64", "64x5", "0x0:lru", "64x4:best", "ax4"] {
+            assert!(tlb(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The user's files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pagefault_asm::IncludeFiles;
+
+/// The largest file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Reads a source file.
+///
+/// # Errors
+///
+/// One sentence for the user, without the path.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    if metadata.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20));
+    }
+    fs::read(path).map_err(|error| error.to_string())
+}
+
+/// Finds included files beside the file that includes them, whatever the case of their names.
+#[derive(Debug)]
+pub(crate) struct Includes;
+
+impl IncludeFiles for Includes {
+    fn read(&self, including: &str, name: &[u8]) -> Option<(String, Vec<u8>)> {
+        let name = std::str::from_utf8(name).ok()?;
+        let mut path = Path::new(including)
+            .parent()
+            .unwrap_or(Path::new(""))
+            .to_path_buf();
+        if name.starts_with(['\\', '/']) {
+            path = PathBuf::from("/");
+        }
+        for part in name
+            .split(['\\', '/'])
+            .filter(|part| !part.is_empty() && *part != ".")
+        {
+            path = if part == ".." {
+                path.join("..")
+            } else {
+                entry(&path, part)?
+            };
+        }
+        let bytes = read(&path).ok()?;
+        Some((path.display().to_string(), bytes))
+    }
+}
+
+/// Returns the entry of that name, or of that name in another case.
+fn entry(folder: &Path, name: &str) -> Option<PathBuf> {
+    let exact = folder.join(name);
+    if exact.exists() {
+        return Some(exact);
+    }
+    let shown = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let mut found: Vec<_> = fs::read_dir(shown)
+        .ok()?
+        .filter_map(Result::ok)
+        .map(|entry| entry.file_name())
+        .filter(|entry| {
+            entry
+                .to_str()
+                .is_some_and(|entry| entry.eq_ignore_ascii_case(name))
+        })
+        .collect();
+    // The order of a directory is the host's: take the same entry everywhere.
+    found.sort();
+    found.first().map(|found| folder.join(found))
+}

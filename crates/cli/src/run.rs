@@ -1,0 +1,245 @@
+//! `pagefault run`.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::rc::Rc;
+
+use anyhow::Context;
+use pagefault_asm::{Image, LinkOptions, Options, assemble, link};
+use pagefault_machine::vmm::mmu::MmuConfig;
+use pagefault_machine::vmm::{self, VmmConfig};
+use pagefault_machine::{
+    Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Tracer, Unwatched, Watch,
+};
+
+use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
+use crate::trace::{Form, Writer};
+use crate::{diagnostics, explain, files, json, map};
+
+/// The program was ended by an exception that nobody handled.
+const EXIT_EXCEPTION: u8 = 120;
+/// The program reached an instruction or a function that is not emulated.
+const EXIT_NOT_EMULATED: u8 = 121;
+/// The budget of instructions was used up.
+const EXIT_BUDGET: u8 = 122;
+/// The program cannot be read, assembled or loaded.
+const EXIT_NO_PROGRAM: u8 = 123;
+
+/// What the guest has written to its standard output, for `--json`.
+type Captured = Rc<RefCell<Vec<u8>>>;
+
+/// What the command prints on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The program's output.
+    Run,
+    /// The address space when the program has ended; its output is dropped.
+    Map,
+}
+
+/// Runs the program and returns the exit code of the command.
+///
+/// # Errors
+///
+/// What was asked for cannot be written.
+pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> {
+    let Some((image, debug)) = program(arguments) else {
+        return Ok(EXIT_NO_PROGRAM);
+    };
+    let captured = Captured::default();
+    let console: Box<dyn Console> = if arguments.json || shown == Shown::Map {
+        Box::new(Capture(Rc::clone(&captured)))
+    } else {
+        Box::new(Terminal::default())
+    };
+    match arguments.trace {
+        None => {
+            let job = Job {
+                arguments,
+                shown,
+                image: &image,
+                captured: &captured,
+            };
+            job.run(debug, console, Unwatched)
+        }
+        Some(topics) => {
+            let sink: Box<dyn Write> = match &arguments.trace_out {
+                Some(path) => {
+                    let file = File::create(path);
+                    let what = || format!("cannot write the trace to {}", path.display());
+                    Box::new(BufWriter::new(file.with_context(what)?))
+                }
+                None => Box::new(BufWriter::new(io::stderr())),
+            };
+            let form = if arguments.json {
+                Form::Json
+            } else {
+                Form::Text
+            };
+            let tracer = Tracer::new(topics, Writer::new(sink, form, &image, &debug));
+            let job = Job {
+                arguments,
+                shown,
+                image: &image,
+                captured: &captured,
+            };
+            job.run(debug, console, tracer)
+        }
+    }
+}
+
+/// Reads and assembles the program; complains and returns `None` if that fails.
+fn program(arguments: &RunArguments) -> Option<(Image, DebugInfo)> {
+    let path = &arguments.program;
+    let name = path.display().to_string();
+    let source = match files::read(path) {
+        Ok(source) => source,
+        Err(reason) => {
+            anstream::eprintln!("error: cannot read {name}: {reason}");
+            return None;
+        }
+    };
+    let assembled = match assemble(&name, &source, &files::Includes, &Options::default()) {
+        Ok(assembled) => assembled,
+        Err(failure) => {
+            diagnostics::print(&failure.diagnostics, &failure.files);
+            return None;
+        }
+    };
+    diagnostics::print(&assembled.warnings, &assembled.files);
+    match link(&assembled.object, &LinkOptions::default()) {
+        Ok(image) => {
+            let debug = DebugInfo::new(&assembled, &image);
+            Some((image, debug))
+        }
+        Err(error) => {
+            anstream::eprintln!("error: cannot link {name}: {error}");
+            None
+        }
+    }
+}
+
+/// What is to be run, and what of it is shown.
+struct Job<'a> {
+    arguments: &'a RunArguments,
+    shown: Shown,
+    image: &'a Image,
+    captured: &'a Captured,
+}
+
+impl Job<'_> {
+    fn run<W: Watch>(
+        &self,
+        debug: DebugInfo,
+        console: Box<dyn Console>,
+        watch: W,
+    ) -> anyhow::Result<u8> {
+        let arguments = self.arguments;
+        let loaded = Machine::load(self.image, debug, &config(arguments), console, watch);
+        let mut machine = match loaded {
+            Ok(machine) => machine,
+            Err(error) => {
+                anstream::eprintln!(
+                    "error: cannot load {}: {error}",
+                    arguments.program.display()
+                );
+                return Ok(EXIT_NO_PROGRAM);
+            }
+        };
+        let outcome = machine.run(arguments.max_insns);
+        self.show(&machine, &outcome)
+            .context("cannot write the result")?;
+        Ok(exit_code(&outcome, arguments.exit_code))
+    }
+
+    fn show<W: Watch>(&self, machine: &Machine<W>, outcome: &Outcome) -> io::Result<()> {
+        let mut output = io::stdout().lock();
+        match (self.shown, self.arguments.json) {
+            (Shown::Run, true) => {
+                let object = json::result(machine, outcome, &self.captured.borrow());
+                return writeln!(output, "{object:#}");
+            }
+            (Shown::Map, true) => {
+                return writeln!(output, "{:#}", map::json(machine, outcome));
+            }
+            (Shown::Map, false) => write!(output, "{}", map::text(machine))?,
+            (Shown::Run, false) => {}
+        }
+        explain::print(machine, outcome);
+        if self.arguments.map_at_exit {
+            anstream::eprint!("{}", map::text(machine));
+        }
+        if self.arguments.stats {
+            anstream::eprint!("{}", explain::statistics(machine));
+        }
+        Ok(())
+    }
+}
+
+fn config(arguments: &RunArguments) -> MachineConfig {
+    let paging = match arguments.paging {
+        Paging::TwoLevel => vmm::PagingMode::TwoLevel,
+        Paging::Pae => vmm::PagingMode::Pae,
+    };
+    let profile = match arguments.profile {
+        Profile::Nt => vmm::Profile::Nt,
+        Profile::Win9x => vmm::Profile::Win9x,
+    };
+    MachineConfig {
+        ram_bytes: arguments.ram,
+        mmu: MmuConfig {
+            tlb: arguments.tlb.clone(),
+            ..MmuConfig::default()
+        },
+        vmm: VmmConfig {
+            paging,
+            profile,
+            ..VmmConfig::default()
+        },
+        ..MachineConfig::default()
+    }
+}
+
+fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
+    match outcome {
+        Outcome::Exited { .. } if whose == ExitCodeOf::Tool => 0,
+        Outcome::Exited { code } => code.to_le_bytes()[0],
+        Outcome::Exception(_) => EXIT_EXCEPTION,
+        Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => EXIT_NOT_EMULATED,
+        Outcome::BudgetExceeded => EXIT_BUDGET,
+    }
+}
+
+/// Passes the guest's output on as it comes.
+#[derive(Debug, Default)]
+struct Terminal {
+    /// Whether standard output has gone away, as with `| head`: the guest goes on without it.
+    is_closed: bool,
+}
+
+impl Console for Terminal {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let written = match stream {
+            Stream::Output if self.is_closed => Ok(()),
+            Stream::Output => {
+                let mut output = io::stdout().lock();
+                output.write_all(bytes).and_then(|()| output.flush())
+            }
+            Stream::Error => io::stderr().lock().write_all(bytes),
+        };
+        self.is_closed |= written.is_err();
+    }
+}
+
+/// Keeps the guest's output for the JSON object.
+#[derive(Debug)]
+struct Capture(Captured);
+
+impl Console for Capture {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        if stream == Stream::Output {
+            self.0.borrow_mut().extend_from_slice(bytes);
+        }
+    }
+}

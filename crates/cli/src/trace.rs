@@ -1,0 +1,277 @@
+//! The guest trace as text or as JSON Lines.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use iced_x86::{Decoder, DecoderOptions, Formatter, MasmFormatter};
+use pagefault_asm::{Image, Rights};
+use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LevelId, LinearAddr};
+use pagefault_machine::{DebugInfo, Event, TraceSink};
+use serde_json::{Value, json};
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A line of words each.
+    Text,
+    /// A JSON object each, on a line.
+    Json,
+}
+
+/// Writes events to a file or to standard error.
+pub(crate) struct Writer {
+    sink: Box<dyn Write>,
+    form: Form,
+    /// The image's segments by their first address: what instructions are shown from.
+    ///
+    /// A program that patches its own code is shown with the bytes that it was loaded with.
+    code: BTreeMap<u32, Vec<u8>>,
+    debug: DebugInfo,
+    number: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(sink: Box<dyn Write>, form: Form, image: &Image, debug: &DebugInfo) -> Self {
+        let segments = image
+            .segments
+            .iter()
+            .filter(|segment| segment.rights.contains(Rights::EXECUTE));
+        let code = segments
+            .map(|segment| (segment.addr, segment.bytes.clone()))
+            .collect();
+        Self {
+            sink,
+            form,
+            code,
+            debug: debug.clone(),
+            number: 0,
+        }
+    }
+
+    fn text(&self, event: &Event) -> String {
+        match event {
+            Event::Instruction { eip, len } => {
+                format!("insn  {eip:08X}  {}", self.instruction(*eip, *len))
+            }
+            Event::Access {
+                addr,
+                size_bytes,
+                kind,
+            } => {
+                format!(
+                    "mem   {:08X}  {} of {size_bytes} bytes",
+                    addr.bits(),
+                    access(*kind)
+                )
+            }
+            Event::LookUp {
+                level,
+                addr,
+                kind,
+                hit,
+            } => {
+                let hit = if *hit { "hit" } else { "miss" };
+                let (level, kind) = (level_name(*level), access(*kind));
+                format!("tlb   {:08X}  {level} {hit}, {kind}", addr.bits())
+            }
+            Event::Fill { level, addr } => {
+                format!("tlb   {:08X}  {} fill", addr.bits(), level_name(*level))
+            }
+            Event::Evict { level, first } => {
+                format!(
+                    "tlb   {:08X}  {} eviction",
+                    first.bits(),
+                    level_name(*level)
+                )
+            }
+            Event::Drop { cause, addr } => {
+                let page =
+                    addr.map_or("        ".to_owned(), |addr| format!("{:08X}", addr.bits()));
+                format!("tlb   {page}  {}", drop_name(*cause))
+            }
+            Event::WalkStep { addr, step } => {
+                let level = entry_name(step.level);
+                let (at, value) = (step.at.bits(), step.value);
+                format!(
+                    "walk  {:08X}  {level} at {at:08X} = {value:08X}",
+                    addr.bits()
+                )
+            }
+            Event::Mark { at, value } => {
+                format!("walk  entry at {:08X} marked: {value:08X}", at.bits())
+            }
+            Event::Fault { fault } => {
+                let (addr, code) = (fault.addr.bits(), fault.error_code());
+                format!(
+                    "fault {addr:08X}  {}, error code {code}: {}",
+                    fault.access, fault.cause
+                )
+            }
+            Event::Resolved { addr, how } => format!("fault {:08X}  resolved: {how}", addr.bits()),
+            Event::ApiCall {
+                function,
+                arguments,
+                return_to,
+            } => {
+                let arguments: Vec<_> = arguments
+                    .iter()
+                    .map(|value| format!("{value:X}h"))
+                    .collect();
+                let at = self.debug.line(return_to.wrapping_sub(1));
+                let at = at
+                    .map(|at| format!("  {}:{}", at.file, at.line))
+                    .unwrap_or_default();
+                format!("api   {function}({}){at}", arguments.join(", "))
+            }
+            Event::ApiReturn {
+                function,
+                result,
+                last_error,
+            } => {
+                let error = last_error
+                    .map(|error| format!(", last error {error}"))
+                    .unwrap_or_default();
+                format!("api   {function} = {result:X}h{error}")
+            }
+        }
+    }
+
+    /// Returns the instruction in MASM's syntax; empty for code that is not in the image.
+    fn instruction(&self, eip: u32, len: u8) -> String {
+        let segment = self.code.range(..=eip).next_back();
+        let bytes = segment.and_then(|(start, bytes)| {
+            let offset = (eip - start) as usize;
+            bytes.get(offset..offset + usize::from(len))
+        });
+        let Some(bytes) = bytes else {
+            return String::new();
+        };
+        let instruction =
+            Decoder::with_ip(32, bytes, u64::from(eip), DecoderOptions::NONE).decode();
+        let mut formatter = MasmFormatter::new();
+        formatter
+            .options_mut()
+            .set_space_after_operand_separator(true);
+        formatter.options_mut().set_uppercase_hex(true);
+        let mut text = String::new();
+        formatter.format(&instruction, &mut text);
+        text
+    }
+
+    fn json(&self, event: &Event) -> Value {
+        let kind_of = |kind: AccessKind| access(kind);
+        let addr_of = |addr: &LinearAddr| addr.bits();
+        match event {
+            Event::Instruction { eip, len } => json!({
+                "kind": "insn", "eip": eip, "len": len, "text": self.instruction(*eip, *len),
+            }),
+            Event::Access {
+                addr,
+                size_bytes,
+                kind,
+            } => json!({
+                "kind": "mem", "addr": addr_of(addr), "size": size_bytes, "access": kind_of(*kind),
+            }),
+            Event::LookUp {
+                level,
+                addr,
+                kind,
+                hit,
+            } => json!({
+                "kind": "tlb", "event": "look-up", "level": level_name(*level),
+                "addr": addr_of(addr), "access": kind_of(*kind), "hit": hit,
+            }),
+            Event::Fill { level, addr } => json!({
+                "kind": "tlb", "event": "fill", "level": level_name(*level), "addr": addr_of(addr),
+            }),
+            Event::Evict { level, first } => json!({
+                "kind": "tlb", "event": "eviction", "level": level_name(*level),
+                "addr": addr_of(first),
+            }),
+            Event::Drop { cause, addr } => json!({
+                "kind": "tlb", "event": drop_name(*cause), "addr": addr.as_ref().map(addr_of),
+            }),
+            Event::WalkStep { addr, step } => json!({
+                "kind": "walk", "event": "step", "addr": addr_of(addr),
+                "entry": entry_name(step.level), "at": step.at.bits(), "value": step.value,
+            }),
+            Event::Mark { at, value } => json!({
+                "kind": "walk", "event": "mark", "at": at.bits(), "value": value,
+            }),
+            Event::Fault { fault } => json!({
+                "kind": "fault", "event": "raised", "addr": fault.addr.bits(),
+                "access": fault.access.to_string(), "cause": fault.cause.to_string(),
+                "error_code": fault.error_code(),
+            }),
+            Event::Resolved { addr, how } => json!({
+                "kind": "fault", "event": "resolved", "addr": addr_of(addr), "how": how,
+            }),
+            Event::ApiCall {
+                function,
+                arguments,
+                return_to,
+            } => json!({
+                "kind": "api", "event": "call", "function": function, "arguments": arguments,
+                "return_to": return_to,
+                "line": self.debug.line(return_to.wrapping_sub(1)).map(|line| line.line),
+            }),
+            Event::ApiReturn {
+                function,
+                result,
+                last_error,
+            } => json!({
+                "kind": "api", "event": "return", "function": function, "result": result,
+                "last_error": last_error,
+            }),
+        }
+    }
+}
+
+impl TraceSink for Writer {
+    fn event(&mut self, event: &Event) {
+        let line = match self.form {
+            Form::Text => self.text(event),
+            Form::Json => {
+                let mut object = self.json(event);
+                object["n"] = json!(self.number);
+                object.to_string()
+            }
+        };
+        self.number += 1;
+        // A reader that has gone away is no reason to stop the guest.
+        _ = writeln!(self.sink, "{line}");
+    }
+}
+
+fn access(kind: AccessKind) -> &'static str {
+    match kind {
+        AccessKind::Read => "read",
+        AccessKind::Write => "write",
+        AccessKind::Fetch => "fetch",
+    }
+}
+
+fn level_name(level: LevelId) -> &'static str {
+    match level {
+        LevelId::L1Data => "L1",
+        LevelId::L1Instruction => "L1 insn",
+        LevelId::L2 => "L2",
+    }
+}
+
+fn entry_name(level: Level) -> &'static str {
+    match level {
+        Level::Pdpt => "PDPTE",
+        Level::Directory => "PDE",
+        Level::Table => "PTE",
+    }
+}
+
+fn drop_name(cause: DropCause) -> &'static str {
+    match cause {
+        DropCause::Invalidated => "invalidated",
+        DropCause::Faulted => "dropped by a page fault",
+        DropCause::FlushedNonGlobal => "flushed, but for global pages",
+        DropCause::FlushedAll => "flushed",
+    }
+}

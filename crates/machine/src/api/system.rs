@@ -1,0 +1,73 @@
+//! What the system says of itself.
+
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers have the type that the table wants"
+)]
+
+use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
+use pagefault_vmm::{ALLOCATION_GRANULARITY, Win32Code};
+
+use crate::api::process::CURRENT_PROCESS;
+use crate::api::{Call, Stop};
+use crate::watch::Watch;
+
+/// `TRUE`.
+const TRUE: u32 = 1;
+/// `PROCESSOR_INTEL_PENTIUM`.
+const PROCESSOR_TYPE: u32 = 586;
+/// Processor level (family) 6 and revision (model and stepping) in one dword.
+const PROCESSOR_LEVEL_AND_REVISION: u32 = 0x0101_0006;
+
+/// `GetSystemInfo`: fills a `SYSTEM_INFO`.
+pub(super) fn get_system_info<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [info] = call.arguments();
+    let user = call.machine.vmm.config().user_space;
+    let words = [
+        0, // wProcessorArchitecture: Intel
+        PAGE_SIZE,
+        user.lowest().bits(),
+        user.highest().bits(),
+        1, // dwActiveProcessorMask
+        1, // dwNumberOfProcessors
+        PROCESSOR_TYPE,
+        ALLOCATION_GRANULARITY,
+        PROCESSOR_LEVEL_AND_REVISION,
+    ];
+    let mut at = LinearAddr::new(info);
+    for word in words {
+        call.machine.write_user(at, word)?;
+        at = at.wrapping_add(4);
+    }
+    Ok(0)
+}
+
+/// `GetProcessWorkingSetSize`.
+pub(super) fn get_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [process, minimum, maximum] = call.arguments();
+    if process != CURRENT_PROCESS {
+        return Ok(call.fail(Win32Code::INVALID_HANDLE));
+    }
+    let limits = call.machine.vmm.working_set(call.machine.process).limits;
+    call.machine
+        .write_user(LinearAddr::new(minimum), limits.minimum_bytes())?;
+    call.machine
+        .write_user(LinearAddr::new(maximum), limits.maximum_bytes())?;
+    Ok(TRUE)
+}
+
+/// `SetProcessWorkingSetSize`.
+pub(super) fn set_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [process, minimum, maximum] = call.arguments();
+    if process != CURRENT_PROCESS {
+        return Ok(call.fail(Win32Code::INVALID_HANDLE));
+    }
+    let machine = &mut *call.machine;
+    let set = machine
+        .vmm
+        .set_working_set(&mut machine.mmu, machine.process, minimum, maximum);
+    Ok(match set {
+        Ok(()) => TRUE,
+        Err(error) => call.fail(error.win32_code()),
+    })
+}

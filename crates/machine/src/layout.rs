@@ -1,0 +1,57 @@
+//! Where things are in a process.
+
+/// The system page: its first slot, in the range where Windows has its system libraries.
+const API_BASE: u32 = 0x7C80_0000;
+/// The distance between two functions of the system page, in bytes.
+pub(crate) const API_SLOT_BYTES: u32 = 16;
+/// Functions for which there is room.
+pub(crate) const API_SLOTS: u32 = API_BYTES / API_SLOT_BYTES;
+/// The size of the system pages.
+pub(crate) const API_BYTES: u32 = 0x1_0000;
+
+/// Returns the address of a slot.
+pub(crate) const fn api_address(slot: u32) -> u32 {
+    API_BASE + slot * API_SLOT_BYTES
+}
+
+/// What fills the system page: INT3, for programs that jump between its functions.
+pub(crate) const API_FILL: u8 = 0xCC;
+
+/// The region of the thread and process environment blocks.
+pub(crate) const ENVIRONMENT_BASE: u32 = 0x7FFD_0000;
+/// Its size.
+pub(crate) const ENVIRONMENT_BYTES: u32 = 0x1_0000;
+/// The process environment block.
+pub(crate) const PEB: u32 = 0x7FFD_E000;
+/// The thread environment block, to which FS points.
+pub(crate) const TEB: u32 = 0x7FFD_F000;
+
+/// Fields of the TEB, as offsets. Public Windows headers document the first ones as `NT_TIB`.
+pub(crate) mod teb {
+    /// `ExceptionList`: the innermost exception registration; -1 ends the chain.
+    pub(crate) const EXCEPTION_LIST: u32 = 0x00;
+    /// `StackBase`: the first address above the stack.
+    pub(crate) const STACK_BASE: u32 = 0x04;
+    /// `StackLimit`: the lowest address of the stack that can be used.
+    pub(crate) const STACK_LIMIT: u32 = 0x08;
+    /// `Self`: the TEB's linear address.
+    pub(crate) const SELF: u32 = 0x18;
+    /// The process id.
+    pub(crate) const PROCESS_ID: u32 = 0x20;
+    /// The thread id.
+    pub(crate) const THREAD_ID: u32 = 0x24;
+    /// The linear address of the PEB.
+    pub(crate) const PEB: u32 = 0x30;
+    /// `LastErrorValue`.
+    pub(crate) const LAST_ERROR: u32 = 0x34;
+}
+
+/// Offset of `ImageBaseAddress` in the PEB.
+pub(crate) const PEB_IMAGE_BASE: u32 = 0x08;
+
+/// What ends the chain of exception registrations.
+pub(crate) const END_OF_EXCEPTION_LIST: u32 = u32::MAX;
+/// The id of the only process. Windows' ids are multiples of 4.
+pub(crate) const PROCESS_ID: u32 = 0x1000;
+/// The id of its only thread.
+pub(crate) const THREAD_ID: u32 = 0x1004;

@@ -1,0 +1,347 @@
+//! The loader: from an image to a process that can run.
+
+use std::ops::Range;
+
+use pagefault_asm::{Image, Rights};
+use pagefault_cpu::{Cpu, Descriptor, Reg, Segment, SegmentRegister, SegmentRights, Selector};
+use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
+use pagefault_vmm::{
+    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, ProtectError,
+    ProtectRequest, Vmm,
+};
+use thiserror::Error;
+
+use crate::api::{MissingFunctions, RETURN_ADDRESS};
+use crate::console::Console;
+use crate::debug::DebugInfo;
+use crate::layout::{
+    API_BYTES, API_FILL, END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB,
+    PEB_IMAGE_BASE, PROCESS_ID, TEB, THREAD_ID, teb,
+};
+use crate::machine::{Machine, MachineConfig};
+use crate::sites::CallSites;
+use crate::watch::Watch;
+
+/// Why a program cannot be loaded.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// Guest RAM cannot be had.
+    #[error(transparent)]
+    Ram(#[from] PhysMemoryError),
+    /// The MMU cannot be built.
+    #[error(transparent)]
+    Mmu(#[from] MmuError),
+    /// RAM is too small even for the first page tables.
+    #[error("guest RAM is too small: {0}")]
+    Frames(#[from] NoFrame),
+    /// A part of the process does not fit into its address space.
+    #[error("{what} at {addr:#010x} cannot be placed: {error}")]
+    Place {
+        /// What was to be placed.
+        what: &'static str,
+        /// Where.
+        addr: u32,
+        /// Why it cannot.
+        error: AllocError,
+    },
+    /// The contents of a part cannot be written.
+    #[error("{what} cannot be filled: {error}")]
+    Fill {
+        /// What was to be filled.
+        what: &'static str,
+        /// Why it cannot.
+        error: CopyError,
+    },
+    /// The protection of a part cannot be set.
+    #[error("{what} cannot be protected: {error}")]
+    Protect {
+        /// What was to be protected.
+        what: &'static str,
+        /// Why it cannot.
+        error: ProtectError,
+    },
+    /// The program imports more functions than there is room for.
+    #[error("too many imported functions that are not emulated: no room for {name}")]
+    Imports {
+        /// The first function without an address.
+        name: String,
+    },
+}
+
+/// `PAGE_READONLY`
+const PAGE_READONLY: u32 = 0x02;
+/// `PAGE_READWRITE`
+const PAGE_READWRITE: u32 = 0x04;
+/// `PAGE_EXECUTE_READ`
+const PAGE_EXECUTE_READ: u32 = 0x20;
+/// `PAGE_EXECUTE_READWRITE`
+const PAGE_EXECUTE_READWRITE: u32 = 0x40;
+/// `PAGE_GUARD`
+const PAGE_GUARD: u32 = 0x100;
+/// The selector that FS holds in a 32-bit Windows process.
+const FS_SELECTOR: Selector = Selector::new(0x3B);
+/// The size of a stack slot in bytes.
+const STACK_SLOT_BYTES: u32 = 4;
+
+impl<W: Watch> Machine<W> {
+    /// Loads an image: maps its segments at their protections, makes a stack with a guard page,
+    /// binds its imports, and sets the registers as at its entry point.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]: which part of the process could not be made, and why.
+    pub fn load(
+        image: &Image,
+        debug: DebugInfo,
+        config: &MachineConfig,
+        console: Box<dyn Console>,
+        watch: W,
+    ) -> Result<Self, LoadError> {
+        let mem = PhysMemory::new(config.ram_bytes)?;
+        let mut mmu = Mmu::with_observer(mem, &config.mmu, watch.clone())?;
+        let mut vmm = Vmm::new(&mmu, config.vmm);
+        let process = vmm.create_process(&mut mmu)?;
+        vmm.switch_to(&mut mmu, process);
+        let mut machine = Self {
+            cpu: Cpu::new(),
+            mmu,
+            vmm,
+            process,
+            watch,
+            console,
+            missing: MissingFunctions::default(),
+            sites: CallSites::default(),
+            released: Vec::new(),
+            debug,
+            image: extent(image),
+            stack: 0..0,
+        };
+        machine.map_image(image)?;
+        machine.map_environment(image)?;
+        machine.map_system_page()?;
+        machine.make_stack(config)?;
+        machine.start(image)?;
+        Ok(machine)
+    }
+
+    fn map_image(&mut self, image: &Image) -> Result<(), LoadError> {
+        let Range { start, end } = self.image.clone();
+        self.map_as_image(Part::IMAGE, start, end - start)?;
+        for segment in &image.segments {
+            self.fill(Part::IMAGE, segment.addr, &segment.bytes)?;
+        }
+        for import in &image.imports {
+            let bound = self
+                .missing
+                .bind::<W>(&import.name, import.library.as_deref());
+            let full = || LoadError::Imports {
+                name: import.name.clone(),
+            };
+            let addr = bound.ok_or_else(full)?;
+            self.fill(Part::IMAGE, import.slot, &addr.to_le_bytes())?;
+        }
+        self.protect(Part::IMAGE, start, end - start, PAGE_READONLY)?;
+        for segment in &image.segments {
+            self.protect(Part::IMAGE, segment.addr, segment.size, protection(segment))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the thread and process environment blocks.
+    fn map_environment(&mut self, image: &Image) -> Result<(), LoadError> {
+        self.reserve(Part::ENVIRONMENT, ENVIRONMENT_BASE, ENVIRONMENT_BYTES)?;
+        self.commit(Part::ENVIRONMENT, PEB, PAGE_SIZE, PAGE_READWRITE)?;
+        self.commit(Part::ENVIRONMENT, TEB, PAGE_SIZE, PAGE_READWRITE)?;
+        for (offset, value) in [
+            (teb::EXCEPTION_LIST, END_OF_EXCEPTION_LIST),
+            (teb::SELF, TEB),
+            (teb::PROCESS_ID, PROCESS_ID),
+            (teb::THREAD_ID, THREAD_ID),
+            (teb::PEB, PEB),
+        ] {
+            self.fill(Part::ENVIRONMENT, TEB + offset, &value.to_le_bytes())?;
+        }
+        self.fill(
+            Part::ENVIRONMENT,
+            PEB + PEB_IMAGE_BASE,
+            &image.base.to_le_bytes(),
+        )
+    }
+
+    /// Makes the page at whose addresses the emulated functions are.
+    fn map_system_page(&mut self) -> Result<(), LoadError> {
+        self.map_as_image(Part::SYSTEM, RETURN_ADDRESS, API_BYTES)?;
+        self.fill(
+            Part::SYSTEM,
+            RETURN_ADDRESS,
+            &vec![API_FILL; API_BYTES as usize],
+        )?;
+        self.protect(Part::SYSTEM, RETURN_ADDRESS, API_BYTES, PAGE_EXECUTE_READ)?;
+        let range = RETURN_ADDRESS..RETURN_ADDRESS + API_BYTES;
+        self.cpu.set_host_calls(&mut self.mmu, range);
+        Ok(())
+    }
+
+    /// Reserves the stack, commits its top, and puts a guard page below that.
+    fn make_stack(&mut self, config: &MachineConfig) -> Result<(), LoadError> {
+        let reserve = config.stack_reserve_bytes.next_multiple_of(PAGE_SIZE);
+        let commit = config.stack_commit_bytes.next_multiple_of(PAGE_SIZE);
+        let base = self.reserve(Part::STACK, 0, reserve)?;
+        let top = base + reserve;
+        let limit = top - commit;
+        self.commit(Part::STACK, limit, commit, PAGE_READWRITE)?;
+        self.commit(
+            Part::STACK,
+            limit - PAGE_SIZE,
+            PAGE_SIZE,
+            PAGE_READWRITE | PAGE_GUARD,
+        )?;
+        let pages = PageRange::touched(LinearAddr::new(base), reserve);
+        self.vmm.set_stack(self.process, pages);
+        self.stack = base..top;
+        self.write_teb(teb::STACK_BASE, top);
+        self.write_teb(teb::STACK_LIMIT, limit);
+        Ok(())
+    }
+
+    /// Sets the registers as at the entry point.
+    fn start(&mut self, image: &Image) -> Result<(), LoadError> {
+        let esp = self.stack.end - STACK_SLOT_BYTES;
+        self.fill(Part::STACK, esp, &RETURN_ADDRESS.to_le_bytes())?;
+        let registers = self.cpu.registers_mut();
+        registers.set_gpr(Reg::Esp, esp);
+        registers.set_gpr(Reg::Ebx, PEB);
+        registers.set_eip(image.entry);
+        let descriptor = Descriptor {
+            base: LinearAddr::new(TEB),
+            limit: PAGE_SIZE - 1,
+            rights: SegmentRights::READ | SegmentRights::WRITE,
+        };
+        registers.set_segment(SegmentRegister::Fs, Segment::new(FS_SELECTOR, descriptor));
+        self.cpu.descriptors_mut().set(FS_SELECTOR, descriptor);
+        Ok(())
+    }
+
+    fn reserve(&mut self, what: Part, addr: u32, size_bytes: u32) -> Result<u32, LoadError> {
+        self.alloc(
+            what,
+            addr,
+            size_bytes,
+            AllocationType::RESERVE,
+            PAGE_READWRITE,
+        )
+    }
+
+    fn commit(
+        &mut self,
+        what: Part,
+        addr: u32,
+        size_bytes: u32,
+        protect: u32,
+    ) -> Result<u32, LoadError> {
+        self.alloc(what, addr, size_bytes, AllocationType::COMMIT, protect)
+    }
+
+    /// Makes memory of type `MEM_IMAGE`, writable for the time being.
+    fn map_as_image(&mut self, what: Part, addr: u32, size_bytes: u32) -> Result<(), LoadError> {
+        let (caller, at) = (Caller::of(self.process), LinearAddr::new(addr));
+        let mapped = self.vmm.map_image(caller, at, size_bytes);
+        mapped.map_err(|error| LoadError::Place {
+            what: what.0,
+            addr,
+            error,
+        })?;
+        self.protect(what, addr, size_bytes, PAGE_READWRITE)
+    }
+
+    fn alloc(
+        &mut self,
+        what: Part,
+        addr: u32,
+        size_bytes: u32,
+        kind: AllocationType,
+        protect: u32,
+    ) -> Result<u32, LoadError> {
+        let address = LinearAddr::new(addr);
+        let request = AllocRequest {
+            address,
+            size_bytes,
+            allocation_type: kind.bits(),
+            protect,
+        };
+        let allocated = self
+            .vmm
+            .alloc(&mut self.mmu, Caller::of(self.process), &request);
+        allocated
+            .map(LinearAddr::bits)
+            .map_err(|error| LoadError::Place {
+                what: what.0,
+                addr,
+                error,
+            })
+    }
+
+    fn fill(&mut self, what: Part, addr: u32, bytes: &[u8]) -> Result<(), LoadError> {
+        let filled = self
+            .vmm
+            .copy_out(&mut self.mmu, LinearAddr::new(addr), bytes);
+        filled.map_err(|error| LoadError::Fill {
+            what: what.0,
+            error,
+        })
+    }
+
+    fn protect(
+        &mut self,
+        what: Part,
+        addr: u32,
+        size_bytes: u32,
+        protect: u32,
+    ) -> Result<(), LoadError> {
+        let request = ProtectRequest {
+            address: LinearAddr::new(addr),
+            size_bytes,
+            protect,
+        };
+        let protected = self
+            .vmm
+            .protect(&mut self.mmu, Caller::of(self.process), &request);
+        protected.map(|_| ()).map_err(|error| LoadError::Protect {
+            what: what.0,
+            error,
+        })
+    }
+}
+
+/// A part of the process, by the name that errors give it.
+#[derive(Clone, Copy)]
+struct Part(&'static str);
+
+impl Part {
+    const IMAGE: Self = Self("the program's image");
+    const ENVIRONMENT: Self = Self("the thread environment block");
+    const SYSTEM: Self = Self("the system page");
+    const STACK: Self = Self("the stack");
+}
+
+/// Returns the addresses from the image's base to the end of its last segment.
+fn extent(image: &Image) -> Range<u32> {
+    let end = image
+        .segments
+        .iter()
+        .map(|segment| segment.addr.saturating_add(segment.size))
+        .max();
+    image.base..end.unwrap_or(image.base).max(image.base + PAGE_SIZE)
+}
+
+fn protection(segment: &pagefault_asm::Segment) -> u32 {
+    match (
+        segment.rights.contains(Rights::EXECUTE),
+        segment.rights.contains(Rights::WRITE),
+    ) {
+        (true, true) => PAGE_EXECUTE_READWRITE,
+        (true, false) => PAGE_EXECUTE_READ,
+        (false, true) => PAGE_READWRITE,
+        (false, false) => PAGE_READONLY,
+    }
+}

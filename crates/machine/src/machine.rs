@@ -1,0 +1,306 @@
+//! The machine: a process on the MMU, and the loop that answers the processor's exits.
+
+use std::ops::Range;
+
+use pagefault_cpu::{Cpu, Exception, Exit, Reg, UnsupportedInstruction};
+use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PageFault, Statistics};
+use pagefault_vmm::{Origin, PageRange, ProcessId, Resolution, Resumed, Vmm, VmmConfig};
+
+use crate::api::{MissingFunction, MissingFunctions, RETURN_ADDRESS, Refused, Stop, Target};
+use crate::console::Console;
+use crate::debug::DebugInfo;
+use crate::layout::{API_BYTES, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, TEB, teb};
+use crate::report::{ExceptionReport, FaultKind};
+use crate::sites::{CallSite, CallSites};
+use crate::status::Status;
+use crate::trace::{Event, Topics};
+use crate::watch::Watch;
+
+/// What a machine is made of.
+#[derive(Clone, Debug)]
+pub struct MachineConfig {
+    /// The size of guest RAM in bytes.
+    pub ram_bytes: u64,
+    /// The MMU with its TLB.
+    pub mmu: MmuConfig,
+    /// The memory manager's rules and limits.
+    pub vmm: VmmConfig,
+    /// The address space that the stack reserves, in bytes.
+    pub stack_reserve_bytes: u32,
+    /// What of it is committed at the start, in bytes.
+    pub stack_commit_bytes: u32,
+}
+
+/// The RAM of a machine, unless told otherwise: 64 MiB.
+pub const DEFAULT_RAM_BYTES: u64 = 64 << 20;
+/// The address space of a stack, unless told otherwise: what MASM's linker gives, 1 MiB.
+pub const DEFAULT_STACK_RESERVE_BYTES: u32 = 1 << 20;
+/// What of a stack is committed at the start: one page, and one for its guard.
+pub const DEFAULT_STACK_COMMIT_BYTES: u32 = 0x1000;
+
+impl Default for MachineConfig {
+    fn default() -> Self {
+        Self {
+            ram_bytes: DEFAULT_RAM_BYTES,
+            mmu: MmuConfig::default(),
+            vmm: VmmConfig::default(),
+            stack_reserve_bytes: DEFAULT_STACK_RESERVE_BYTES,
+            stack_commit_bytes: DEFAULT_STACK_COMMIT_BYTES,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The program ended itself.
+    Exited {
+        /// Its exit code.
+        code: u32,
+    },
+    /// The program was ended by an exception that nobody handled.
+    Exception(Box<ExceptionReport>),
+    /// The program reached an instruction that the interpreter does not have.
+    UnsupportedInstruction(UnsupportedInstruction),
+    /// The program called a function that is not emulated.
+    MissingFunction(Box<MissingCall>),
+    /// The instructions that the caller allowed have been executed.
+    BudgetExceeded,
+}
+
+/// A call of a function that is not emulated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingCall {
+    /// The function.
+    pub function: MissingFunction,
+    /// The address behind the call.
+    pub return_to: u32,
+    /// The first dwords on the stack, which hold its arguments if it takes that many.
+    pub stack: Vec<u32>,
+}
+
+/// A process that can run.
+#[derive(Debug)]
+pub struct Machine<W: Watch> {
+    pub(crate) cpu: Cpu<W, W>,
+    pub(crate) mmu: Mmu<W>,
+    pub(crate) vmm: Vmm,
+    pub(crate) process: ProcessId,
+    pub(crate) watch: W,
+    pub(crate) console: Box<dyn Console>,
+    pub(crate) missing: MissingFunctions,
+    pub(crate) sites: CallSites,
+    /// Allocations that were released, and by whom, in order.
+    pub(crate) released: Vec<(Range<u32>, Origin)>,
+    pub(crate) debug: DebugInfo,
+    /// Where the program's image is.
+    pub(crate) image: Range<u32>,
+    /// Where its stack is.
+    pub(crate) stack: Range<u32>,
+}
+
+impl<W: Watch> Machine<W> {
+    /// Runs until the program ends or `budget` instructions have been executed.
+    pub fn run(&mut self, budget: u64) -> Outcome {
+        let end = self.cpu.instructions().saturating_add(budget);
+        loop {
+            let left = end.saturating_sub(self.cpu.instructions());
+            let exit = self.cpu.run(&mut self.mmu, left, &mut self.watch);
+            let answered = match exit {
+                Exit::HostCall { addr } => self.answer_call(addr),
+                Exit::Exception { exception, at } => self.answer_exception(&exception, at),
+                Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
+                Exit::Budget => Err(Outcome::BudgetExceeded),
+                Exit::Breakpoint { .. } => unreachable!("the machine sets no breakpoints"),
+            };
+            if let Err(outcome) = answered {
+                return outcome;
+            }
+        }
+    }
+
+    /// Returns the address of the next instruction.
+    pub fn eip(&self) -> u32 {
+        self.cpu.registers().eip()
+    }
+
+    /// Returns how many instructions have been executed.
+    pub fn instructions(&self) -> u64 {
+        self.cpu.instructions()
+    }
+
+    /// Returns what the MMU has counted.
+    pub fn statistics(&self) -> Statistics {
+        self.mmu.statistics()
+    }
+
+    /// Returns the MMU, whose RAM, tables and TLB can be looked at.
+    pub fn mmu(&self) -> &Mmu<W> {
+        &self.mmu
+    }
+
+    /// Returns the memory manager.
+    pub fn vmm(&self) -> &Vmm {
+        &self.vmm
+    }
+
+    /// Returns the process.
+    pub fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Returns the names and source lines of the program.
+    pub fn debug(&self) -> &DebugInfo {
+        &self.debug
+    }
+
+    /// Returns the call site of this number; `None` for what the loader did.
+    pub fn call_site(&self, origin: Origin) -> Option<&CallSite> {
+        self.sites.get(origin)
+    }
+
+    fn answer_call(&mut self, addr: LinearAddr) -> Result<(), Outcome> {
+        match self.missing.target::<W>(addr) {
+            Target::Return => Err(Outcome::Exited {
+                code: self.cpu.registers().gpr(Reg::Eax),
+            }),
+            Target::Function(index) => match self.call_function(index) {
+                Ok(()) => Ok(()),
+                Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
+                Err(Stop::Refused(refused)) => Err(self.report_refused(&refused, addr.bits())),
+            },
+            Target::Missing(function) => {
+                let function = function.clone();
+                let stack = self.stack_words();
+                let return_to = stack.first().copied().unwrap_or(0);
+                let stack = stack.into_iter().skip(1).collect();
+                let call = MissingCall {
+                    function,
+                    return_to,
+                    stack,
+                };
+                Err(Outcome::MissingFunction(Box::new(call)))
+            }
+            Target::Nothing => {
+                let kind = FaultKind::Status(Status::ILLEGAL_INSTRUCTION);
+                Err(self.report(kind, addr.bits()))
+            }
+        }
+    }
+
+    fn answer_exception(&mut self, exception: &Exception, at: u32) -> Result<(), Outcome> {
+        if let Some(fault) = exception.page_fault {
+            return self
+                .resolve(&fault)
+                .map_err(|refused| self.report_refused(&refused, at));
+        }
+        let status = self.status_of(exception, at);
+        Err(self.report(FaultKind::Status(status), at))
+    }
+
+    /// Has the memory manager deal with a page fault.
+    pub(crate) fn resolve(&mut self, fault: &PageFault) -> Result<(), Refused> {
+        let resolution = self.vmm.handle_fault(&mut self.mmu, fault);
+        match resolution {
+            Resolution::Resumed(how) => {
+                if let Resumed::StackGrown { limit, .. } = how {
+                    self.write_teb(teb::STACK_LIMIT, limit.bits());
+                }
+                let addr = fault.addr;
+                self.tell(Topics::FAULT, || Event::Resolved {
+                    addr,
+                    how: describe(how),
+                });
+                Ok(())
+            }
+            _ => Err(Refused {
+                fault: *fault,
+                resolution,
+            }),
+        }
+    }
+
+    pub(crate) fn tell(&self, topic: Topics, event: impl FnOnce() -> Event) {
+        self.watch.tell(topic, event);
+    }
+
+    /// Returns the last error of the thread.
+    pub(crate) fn last_error(&mut self) -> u32 {
+        let at = LinearAddr::new(TEB + teb::LAST_ERROR);
+        // A program that has taken the TEB away from itself has no last error.
+        self.vmm.read_u32(&mut self.mmu, at).unwrap_or(0)
+    }
+
+    pub(crate) fn set_last_error(&mut self, code: u32) {
+        self.write_teb(teb::LAST_ERROR, code);
+    }
+
+    /// Writes a field of the TEB, if the program has left it there.
+    pub(crate) fn write_teb(&mut self, offset: u32, value: u32) {
+        let at = LinearAddr::new(TEB + offset);
+        let written = self.vmm.copy_out(&mut self.mmu, at, &value.to_le_bytes());
+        debug_assert!(
+            written.is_ok() || self.vmm.current().is_some(),
+            "no process is loaded"
+        );
+    }
+
+    /// Returns the addresses of the allocation around an address.
+    pub(crate) fn allocation_around(&self, addr: LinearAddr) -> Option<Range<u32>> {
+        let pages: PageRange = self.vmm.allocation_pages(self.process, addr)?;
+        let start = pages.start().start().bits();
+        Some(start..start.saturating_add(pages.size_bytes()))
+    }
+
+    /// Returns what the loader has put at an address.
+    pub(crate) fn purpose(&self, addr: LinearAddr) -> Option<&'static str> {
+        let addr = addr.bits();
+        let system = RETURN_ADDRESS..RETURN_ADDRESS + API_BYTES;
+        let environment = ENVIRONMENT_BASE..ENVIRONMENT_BASE + ENVIRONMENT_BYTES;
+        [
+            (self.image.clone(), "the program's image"),
+            (self.stack.clone(), "the stack"),
+            (system, "the system page of emulated functions"),
+            (environment, "the thread and process environment blocks"),
+        ]
+        .into_iter()
+        .find_map(|(range, purpose)| range.contains(&addr).then_some(purpose))
+    }
+
+    /// Returns the dwords at the top of the stack, as far as they can be read.
+    fn stack_words(&mut self) -> Vec<u32> {
+        let esp = LinearAddr::new(self.cpu.registers().gpr(Reg::Esp));
+        (0..STACK_WORDS)
+            .map_while(|index| {
+                self.vmm
+                    .read_u32(&mut self.mmu, esp.wrapping_add(index * 4))
+                    .ok()
+            })
+            .collect()
+    }
+}
+
+/// Says what the memory manager did about a page fault.
+fn describe(resumed: Resumed) -> String {
+    match resumed {
+        Resumed::DemandZero { frame } => format!("first touch, frame {frame} of zeros"),
+        Resumed::SoftFault { frame } => format!("mapped again, frame {frame}"),
+        Resumed::PagedIn { frame, slot } => {
+            format!(
+                "read from slot {} of the paging file into frame {frame}",
+                slot.bits()
+            )
+        }
+        Resumed::ReadFromFile { frame } => format!("read from the file into frame {frame}"),
+        Resumed::CopiedOnWrite { from, to } => format!("copied on write, frame {from} to {to}"),
+        Resumed::WriteWatched => "first write to a watched page".to_owned(),
+        Resumed::StackGrown { guard, limit } => {
+            format!("the stack grew to {limit}, its guard is page {guard}")
+        }
+        Resumed::AlreadyMapped => "allowed by now".to_owned(),
+    }
+}
+
+/// Dwords of the stack that are shown of a call that is not emulated: the return address and four
+/// possible arguments.
+const STACK_WORDS: u32 = 5;
