@@ -7,7 +7,7 @@ use crate::addr::{FrameNumber, LinearAddr, PhysAddr};
 use crate::control::{AcFlag, Control, ControlFault, Cr0, Cr4};
 use crate::directory::DirectoryCache;
 use crate::fault::{AccessKind, PageFault, Privilege};
-use crate::front::{Front, FrontArray, tag, tag_of};
+use crate::front::{Front, FrontArray, Line, tag, tag_of};
 use crate::observer::{DropCause, NoObserver, Observer};
 use crate::phys::PhysMemory;
 use crate::tlb::statistics::{ByKind, Statistics};
@@ -154,12 +154,23 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         privilege: Privilege,
     ) -> Result<T, PageFault> {
-        let line = *self.front.data(addr);
-        if line.read == tag_of::<T>(addr, privilege) {
-            self.count_hit(line.place, addr, AccessKind::Read);
-            return Ok(self.load_at(line.base + addr.page_offset()));
+        match self.read_hit(addr, privilege) {
+            Some(value) => Ok(value),
+            None => self.read_slow(addr, privilege),
         }
-        self.read_slow(addr, privilege)
+    }
+
+    /// Reads a word if that is a hit that needs nothing but to be counted; otherwise does nothing.
+    ///
+    /// An interpreter tries this first: the code for it needs no room for a page fault.
+    #[inline(always)]
+    pub fn read_hit<T: Word>(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<T> {
+        let line = *self.front.data(addr);
+        if line.read != tag_of::<T>(addr, privilege) {
+            return None;
+        }
+        self.count_hit(line.place, addr, AccessKind::Read);
+        Some(self.load_at(line.base + addr.page_offset()))
     }
 
     /// Writes a word.
@@ -174,13 +185,28 @@ impl<O: Observer> Mmu<O> {
         value: T,
         privilege: Privilege,
     ) -> Result<Stored, PageFault> {
-        let line = *self.front.data(addr);
-        if line.write == tag_of::<T>(addr, privilege) {
-            self.count_hit(line.place, addr, AccessKind::Write);
-            self.store_at(line.base + addr.page_offset(), value);
-            return Ok(Stored::Plain);
+        match self.write_hit(addr, value, privilege) {
+            Some(()) => Ok(Stored::Plain),
+            None => self.write_slow(addr, value, privilege),
         }
-        self.write_slow(addr, value, privilege)
+    }
+
+    /// Writes a word if that is a hit that needs nothing but to be counted, into a frame that
+    /// nobody tracks; otherwise does nothing.
+    #[inline(always)]
+    pub fn write_hit<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        value: T,
+        privilege: Privilege,
+    ) -> Option<()> {
+        let line = *self.front.data(addr);
+        if line.write != tag_of::<T>(addr, privilege) {
+            return None;
+        }
+        self.count_hit(line.place, addr, AccessKind::Write);
+        self.store_at(line.base + addr.page_offset(), value);
+        Some(())
     }
 
     /// Reads a word and writes what `edit` makes of it: one access, with write intent.
@@ -197,15 +223,37 @@ impl<O: Observer> Mmu<O> {
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
         if line.write == tag_of::<T>(addr, privilege) {
-            self.count_hit(line.place, addr, AccessKind::Write);
-            let at = line.base + addr.page_offset();
-            let value = edit(self.load_at(at));
-            self.store_at(at, value);
+            self.modify_line(line, addr, edit);
             return Ok(Stored::Plain);
         }
         let span = self.translate_span::<T>(addr, AccessKind::Write, privilege)?;
         let value = edit(self.load_span(span));
         Ok(self.store_span(span, value))
+    }
+
+    /// As [`Mmu::modify`], if that is a hit that needs nothing but to be counted; otherwise `edit`
+    /// is not called.
+    #[inline(always)]
+    pub fn modify_hit<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+        edit: impl FnOnce(T) -> T,
+    ) -> Option<()> {
+        let line = *self.front.data(addr);
+        if line.write != tag_of::<T>(addr, privilege) {
+            return None;
+        }
+        self.modify_line(line, addr, edit);
+        Some(())
+    }
+
+    #[inline(always)]
+    fn modify_line<T: Word>(&mut self, line: Line, addr: LinearAddr, edit: impl FnOnce(T) -> T) {
+        self.count_hit(line.place, addr, AccessKind::Write);
+        let at = line.base + addr.page_offset();
+        let value = edit(self.load_at(at));
+        self.store_at(at, value);
     }
 
     /// Makes the checks and marks of a write, and writes nothing.
