@@ -32,6 +32,7 @@
 
 mod asm;
 mod builtin;
+mod coff;
 mod data;
 mod diagnostic;
 mod directives;
@@ -43,8 +44,10 @@ mod invoke;
 mod lex;
 mod line;
 mod link;
+mod listing;
 mod object;
 mod options;
+mod pe;
 mod preprocess;
 mod procs;
 mod section;
@@ -55,15 +58,19 @@ mod symbol;
 mod types;
 mod words;
 
+pub use coff::{CoffError, write_coff};
 pub use diagnostic::{Diagnostic, DiagnosticKind, MasmCode, Note, Severity};
 pub use link::{
-    Image, ImageLine, ImageSymbol, Import, LinkError, LinkOptions, Rights, Segment, link,
+    Image, ImageLine, ImageSymbol, Import, LinkError, LinkOptions, Rights, Segment, SymbolName,
+    link,
 };
+pub use listing::listing;
 pub use object::{
-    Content, Label, LineEntry, Object, Relocation, RelocationKind, Section, Symbol, SymbolClass,
-    SymbolPlace,
+    Content, Label, LineEntry, LineOrigin, Object, Relocation, RelocationKind, Section, Symbol,
+    SymbolClass, SymbolPlace,
 };
 pub use options::{IncludeFiles, NoIncludes, Options};
+pub use pe::{PeError, PeOptions, write_pe};
 pub use source::{FileId, SourceFile, SourceFiles, SourceText, Span};
 
 /// What a successful assembly gives.

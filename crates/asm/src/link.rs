@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::builtin::library_of;
 use crate::object::{Content, Object, RelocationKind, Symbol, SymbolClass, SymbolPlace};
+use crate::pe::IMPORT_SECTION;
 use crate::source::{Span, to_u32};
 
 bitflags! {
@@ -47,6 +48,12 @@ impl Default for LinkOptions {
 /// A name as a linker message shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SymbolName(String);
+
+impl SymbolName {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+}
 
 impl std::fmt::Display for SymbolName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -238,6 +245,7 @@ struct Layout {
     /// Address of the jump for each imported symbol.
     thunk_of: BTreeMap<usize, u32>,
     slots_at: u32,
+    slots_size: u32,
 }
 
 /// `jmp dword ptr [slot]`.
@@ -284,8 +292,11 @@ impl Layout {
             imports: Vec::new(),
             thunk_of: BTreeMap::new(),
             slots_at: at,
+            slots_size: 0,
         };
-        at.checked_add(thunk_bytes).ok_or(LinkError::TooLarge)?;
+        // A slot takes fewer bytes than a jump, even with the empty ones between libraries.
+        at.checked_add(thunk_bytes.saturating_mul(2))
+            .ok_or(LinkError::TooLarge)?;
         if let Some(code) = code {
             layout.add_imports(&imported, code, thunks_at);
         } else if let Some((_, symbol)) = imported.first() {
@@ -296,26 +307,50 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Gives each import a slot and a jump. The slots of one library follow each other and end
+    /// with an empty one, as the import tables of executables want it.
     fn add_imports(&mut self, imported: &[(usize, &Symbol)], code: usize, thunks_at: u32) {
         let mut bytes = Vec::new();
+        let mut imports = Vec::new();
         for (place, (index, symbol)) in (0_u32..).zip(imported) {
-            let slot = self.slots_at.wrapping_add(place.wrapping_mul(SLOT_SIZE));
             let thunk = thunks_at.wrapping_add(place.wrapping_mul(THUNK_SIZE));
-            bytes.extend(THUNK_OPCODE);
-            bytes.extend(slot.to_le_bytes());
+            self.thunk_of.insert(*index, thunk);
             let library = symbol
                 .library
                 .clone()
                 .or_else(|| library_of(&symbol.name).map(String::from));
             let name = exported_name(&symbol.name);
-            self.imports.push(Import {
+            imports.push(Import {
                 name,
                 library,
-                slot,
+                slot: 0,
                 thunk,
             });
-            self.thunk_of.insert(*index, thunk);
         }
+        let mut libraries: Vec<Option<String>> = Vec::new();
+        for import in &imports {
+            if !libraries.contains(&import.library) {
+                libraries.push(import.library.clone());
+            }
+        }
+        let mut slot = self.slots_at;
+        for library in &libraries {
+            for import in imports
+                .iter_mut()
+                .filter(|import| import.library == *library)
+            {
+                import.slot = slot;
+                slot = slot.wrapping_add(SLOT_SIZE);
+            }
+            slot = slot.wrapping_add(SLOT_SIZE);
+        }
+        self.slots_size = slot.wrapping_sub(self.slots_at);
+        for import in &imports {
+            bytes.extend(THUNK_OPCODE);
+            bytes.extend(import.slot.to_le_bytes());
+        }
+        imports.sort_by_key(|import| import.slot);
+        self.imports = imports;
         self.thunks = Some((code, bytes));
     }
 
@@ -364,10 +399,10 @@ impl Layout {
         }
         if !self.imports.is_empty() {
             segments.push(Segment {
-                name: ".idata".into(),
+                name: IMPORT_SECTION.into(),
                 addr: self.slots_at,
                 bytes: Vec::new(),
-                size: to_u32(self.imports.len()).wrapping_mul(SLOT_SIZE),
+                size: self.slots_size,
                 rights: Rights::READ | Rights::WRITE,
             });
         }

@@ -105,6 +105,17 @@ pub struct Symbol {
     pub library: Option<String>,
 }
 
+/// Where the code of a line comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineOrigin {
+    /// The line itself.
+    Source,
+    /// A directive on the line, such as `invoke` or `.if`.
+    Generated,
+    /// A macro or repeat block on the line.
+    Expanded,
+}
+
 /// A source line that made bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LineEntry {
@@ -116,6 +127,8 @@ pub struct LineEntry {
     pub len: u32,
     /// The source line.
     pub span: Span,
+    /// Where the code comes from.
+    pub origin: LineOrigin,
 }
 
 /// A name with an address, for reports; object files do not have all of them.
@@ -275,6 +288,7 @@ impl Assembler<'_> {
                 offset: line.offset,
                 len: line.len,
                 span: line.span,
+                origin: line.origin,
             }));
         }
         lines.sort_by_key(|line| (line.section, line.offset));

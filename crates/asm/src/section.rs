@@ -1,6 +1,7 @@
 //! The sections being filled.
 
 use crate::insn::operand::RefKind;
+use crate::object::LineOrigin;
 use crate::source::{Span, to_u32};
 use crate::symbol::{SectionId, SymbolId};
 
@@ -37,6 +38,7 @@ pub(crate) struct LineMark {
     pub(crate) offset: u32,
     pub(crate) len: u32,
     pub(crate) span: Span,
+    pub(crate) origin: LineOrigin,
 }
 
 /// A section being filled.
@@ -206,13 +208,14 @@ impl Output {
     }
 
     /// Notes the source line of the bytes from `start` on.
-    pub(crate) fn mark_line(&mut self, start: u32, span: Span) {
+    pub(crate) fn mark_line(&mut self, start: u32, span: Span, origin: LineOrigin) {
         if let Some(section) = self.current_mut() {
             let len = section.offset.saturating_sub(start);
             section.lines.push(LineMark {
                 offset: start,
                 len,
                 span,
+                origin,
             });
         }
     }

@@ -7,6 +7,7 @@ use crate::diagnostic::DiagnosticKind as Kind;
 use crate::insn::table::{self, Special};
 use crate::lex::{Punct, TokenKind};
 use crate::line::{Line, Text};
+use crate::object::LineOrigin;
 use crate::section::OutputError;
 use crate::source::{SourceText, Span};
 use crate::symbol::{Shape, SymbolKind};
@@ -303,7 +304,12 @@ impl Assembler<'_> {
         if let (Some(start), Some(end)) = (start, self.out.place()) {
             let made_bytes = start.section == end.section && start.offset < end.offset;
             if made_bytes && !matches!(statement, Statement::Directive { .. }) {
-                self.out.mark_line(start.offset, line.span(0, 1));
+                let origin = match line.text.site.expansion {
+                    None => LineOrigin::Source,
+                    Some(GENERATED) => LineOrigin::Generated,
+                    Some(_) => LineOrigin::Expanded,
+                };
+                self.out.mark_line(start.offset, line.span(0, 1), origin);
             }
         }
         result

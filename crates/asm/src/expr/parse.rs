@@ -214,7 +214,7 @@ impl Parser<'_, '_> {
                 }
                 Some(TokenKind::Punct(Punct::Dot)) => {
                     self.at += 1;
-                    value = self.member(value, start)?;
+                    value = self.member(&value, start)?;
                 }
                 // Operands like `.5` after a bracket are lexed as reals: never members.
                 _ => return Ok(value),
@@ -473,11 +473,11 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn member(&mut self, value: Value, start: usize) -> Result<Value, Reported> {
+    fn member(&mut self, value: &Value, start: usize) -> Result<Value, Reported> {
         let at = self.at;
         if self.peek() == Some(TokenKind::Number) {
             let number = self.number()?;
-            return self.index(&value, &number, start);
+            return self.index(value, &number, start);
         }
         if self.peek() != Some(TokenKind::Ident) {
             return Err(self.fail(
@@ -490,7 +490,7 @@ impl Parser<'_, '_> {
         self.at += 1;
         let name = self.line.bytes(at);
         self.asm
-            .select_member(&value, name)
+            .select_member(value, name)
             .map_err(|kind| self.fail(kind, at))
     }
 }

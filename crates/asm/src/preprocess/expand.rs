@@ -187,6 +187,11 @@ impl Assembler<'_> {
             }
             SymbolKind::Macro(id) if has_arguments && self.is_function(*id) => {
                 let id = *id;
+                if depth >= MAX_DEPTH {
+                    let span = Text::generated(Vec::new(), site).span(0, 0);
+                    let limit = MAX_DEPTH;
+                    return Err(self.error(Kind::NestedTooDeep { limit }, span));
+                }
                 let Some(close) = closing_paren(bytes, open) else {
                     let span = Text::generated(Vec::new(), site).span(0, 0);
                     return Err(self.error(Kind::Expected { what: "`)`" }, span));
