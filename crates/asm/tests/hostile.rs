@@ -1,5 +1,6 @@
 //! No source may make the assembler panic, hang or use memory without bound.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -193,7 +194,7 @@ fn mutated_programs_end_with_a_result() {
         .concat();
         for _ in 0..60 {
             let mut bytes = whole.clone();
-            for _ in 0..1 + next() % 4 {
+            for _ in 0..=next() % 4 {
                 let at = usize::try_from(next() % bytes.len() as u64).expect("an index");
                 match next() % 3 {
                     0 => drop(bytes.remove(at)),
@@ -238,7 +239,7 @@ fn a_text_equate_bomb_is_an_error() {
     let mut source = String::from(".386\n.model flat,stdcall\n.data\n");
     for level in 0..18 {
         let part = format!("t{},", level + 1).repeat(10);
-        source.push_str(&format!("t{level} textequ <{part}>\n"));
+        writeln!(source, "t{level} textequ <{part}>").expect("a string takes all");
     }
     source.push_str("t18 textequ <1>\ndb t0\nend\n");
     let failure = assemble("x.asm", source.as_bytes(), &NoIncludes, &Options::default());
@@ -253,7 +254,7 @@ fn ten_megabytes_in_one_line_are_handled() {
     let assembled =
         assemble("x.asm", &source, &NoIncludes, &Options::default()).expect("it is right");
     assert_eq!(assembled.object.sections[1].size, (5 << 20) + 1);
-    run(&[b'('; 10 << 20]);
+    run(&b"(".repeat(10 << 20));
     run(&b"1 dup("[..].repeat(1 << 20));
     run(&[b"x dd "[..].to_vec(), b"-".repeat(1 << 20)].concat());
     run(&[b"x dd "[..].to_vec(), b"1 dup(".repeat(1 << 20)].concat());
