@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::frames::FrameOwner;
 use crate::range::page as page_of;
-use crate::region::Source;
+use crate::region::{RegionType, Source, Unsaid};
 use crate::section::Prototype;
 use crate::software::Slot;
 use crate::space::{Backing, PageState, ProcessId, Space};
@@ -168,7 +168,18 @@ impl Vmm {
         for region in space.regions.values() {
             let vad = region.vad;
             let mut committed = 0;
-            for page in vad.pages.pages() {
+            let end = vad.pages.end().bits();
+            let mut at = vad.pages.start().bits();
+            while at < end {
+                let covered = space.next_covered(mmu.mem(), at, end).unwrap_or(end);
+                if matches!(vad.unsaid, Unsaid::Committed(_)) && vad.kind() != RegionType::Mapped {
+                    committed += covered - at;
+                }
+                if covered == end {
+                    break;
+                }
+                let page = page_of(covered);
+                at = covered + 1;
                 let state = self.page_state(mmu, space, &vad, page);
                 let PageState::Committed(_, backing) = state else {
                     continue;

@@ -44,6 +44,7 @@ pub use ops::bad_ptr::Pointer;
 pub use ops::free::{FreeError, FreeRequest, MEM_DECOMMIT, MEM_RELEASE};
 pub use ops::lock::{LockError, UnlockError};
 pub use ops::memory::{ReadMemoryError, WriteMemoryError};
+pub use ops::peek::PeekError;
 pub use ops::protect::{ProtectError, ProtectRequest};
 pub use ops::query::{
     Allocation, MEMORY_BASIC_INFORMATION_BYTES, MemoryInfo, MemoryState, QueryError,

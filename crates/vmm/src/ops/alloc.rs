@@ -213,6 +213,8 @@ impl Vmm {
         let vad = region.vad;
         if checked.kind.contains(AllocationType::COMMIT) {
             self.commit_in(mmu, caller, &vad, pages, checked.protection)?;
+        } else if self.is_file_view(&vad) {
+            return Err(AllocError::NotCommittable { pages });
         } else if checked.kind.contains(AllocationType::RESET) {
             self.reset(mmu, caller.process, &vad, pages);
         } else {

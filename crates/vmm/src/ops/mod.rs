@@ -7,6 +7,7 @@ pub(crate) mod image;
 pub(crate) mod large;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod peek;
 pub(crate) mod protect;
 pub(crate) mod query;
 pub(crate) mod reset;

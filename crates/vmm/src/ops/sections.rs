@@ -530,6 +530,17 @@ impl Vmm {
         Ok(())
     }
 
+    /// Returns whether the region is a view of a file.
+    pub(crate) fn is_file_view(&self, vad: &Vad) -> bool {
+        match vad.source {
+            Source::View { section, .. } => self
+                .sections
+                .get(section)
+                .is_some_and(|section| section.file.is_some()),
+            _ => false,
+        }
+    }
+
     /// Returns the frame of a section's page, if it is in one.
     pub(crate) fn section_frame(&self, id: SectionId, index: u32) -> Option<FrameNumber> {
         match self.sections.get(id)?.prototype(index)? {

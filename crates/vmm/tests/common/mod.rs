@@ -162,6 +162,17 @@ impl Machine {
         self.user(|mmu| mmu.read(LinearAddr::new(address), Privilege::User))
     }
 
+    pub(crate) fn write_u8(&mut self, address: u32, value: u8) -> Result<(), Resolution> {
+        self.user(|mmu| {
+            mmu.write(LinearAddr::new(address), value, Privilege::User)
+                .map(|_| ())
+        })
+    }
+
+    pub(crate) fn read_u8(&mut self, address: u32) -> Result<u8, Resolution> {
+        self.user(|mmu| mmu.read(LinearAddr::new(address), Privilege::User))
+    }
+
     pub(crate) fn fetch(&mut self, address: u32) -> Result<(), Resolution> {
         self.user(|mmu| {
             mmu.fetch_page(LinearAddr::new(address), Privilege::User)

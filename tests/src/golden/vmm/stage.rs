@@ -10,8 +10,11 @@ use crate::golden::vmm::text::{BadOperand, Operands, Place, Symbols};
 
 /// RAM of a scenario, in bytes.
 const RAM_BYTES: u64 = 64 << 20;
-/// The paging file's limit, in pages: 1 GiB, so that no scenario meets the commit limit.
-const PAGING_FILE_PAGES: u32 = 0x4_0000;
+/// The paging file's limit, in pages: 8 GiB, so that no scenario meets the commit limit.
+const PAGING_FILE_PAGES: u32 = 0x20_0000;
+/// Where a program lies: in the way of whoever asks for nearly all of user space.
+const PROGRAM_BASE: u32 = 0x0040_0000;
+const PROGRAM_BYTES: u32 = 0x1_0000;
 const STATUS_ACCESS_VIOLATION: u32 = 0xC000_0005;
 const STATUS_GUARD_PAGE_VIOLATION: u32 = 0x8000_0001;
 const STATUS_STACK_OVERFLOW: u32 = 0xC000_00FD;
@@ -59,6 +62,9 @@ impl Stage {
         vmm.set_paging_file(Box::new(MemoryStore::new()), PAGING_FILE_PAGES);
         let process = vmm.create_process(&mut mmu).expect("RAM is empty");
         vmm.switch_to(&mut mmu, process);
+        let program = LinearAddr::new(PROGRAM_BASE);
+        let mapped = vmm.map_image(Caller::of(process), program, PROGRAM_BYTES);
+        mapped.expect("the space is empty");
         let kind = AllocationType::RESERVE | AllocationType::COMMIT | AllocationType::TOP_DOWN;
         let request = AllocRequest {
             address: LinearAddr::new(0),
