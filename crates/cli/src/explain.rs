@@ -6,8 +6,8 @@ use anstream::eprintln;
 use pagefault_machine::vmm::mmu::{ErrorCode, LevelId, LinearAddr};
 use pagefault_machine::vmm::{MemoryInfo, MemoryState};
 use pagefault_machine::{
-    CallSite, ExceptionReport, HistoryLine, Machine, MemoryReport, MissingCall, Outcome, Place,
-    SourceLine, Watch,
+    ExceptionReport, HistoryLine, Machine, MemoryReport, MissingCall, Outcome, Place, SourceLine,
+    Watch,
 };
 
 /// Names of the general registers in the order of a report.
@@ -187,9 +187,7 @@ fn memory_lines(memory: &MemoryReport) -> String {
     }
     _ = writeln!(text, "error code   {}", error_code(memory.fault.code));
     _ = writeln!(text, "\nregion       {}", region(memory));
-    for line in &memory.history {
-        _ = writeln!(text, "  {}", history(line));
-    }
+    text += &history(&memory.history);
     text
 }
 
@@ -198,7 +196,7 @@ fn split(memory: &MemoryReport, addr: LinearAddr) -> String {
     let is_two_level = memory.is_two_level;
     if is_two_level {
         format!(
-            "{:08X} = directory {:03X}h, table {:03X}h, offset {:03X}h",
+            "{:08X} = directory entry {}, table entry {}, offset {:03X}h",
             addr.bits(),
             addr.directory_index(),
             addr.table_index(),
@@ -271,26 +269,22 @@ fn state(info: &MemoryInfo) -> String {
     text
 }
 
-fn history(line: &HistoryLine) -> String {
-    let deed = line.deed.participle();
-    let Some(call) = &line.call else {
-        return format!("{deed} by the loader");
-    };
-    let at = match &line.source {
-        Some(source) => format!("{}:{}", source.file, source.line),
-        None => format!("before {:08X}", call.return_to),
-    };
-    format!("{deed} by {} at {at}", shown_call(call))
-}
-
-/// Shows a call with its arguments.
-fn shown_call(call: &CallSite) -> String {
-    let arguments: Vec<_> = call
-        .arguments
-        .iter()
-        .map(|value| format!("{value:X}h"))
-        .collect();
-    format!("{}({})", call.function, arguments.join(", "))
+/// Shows the calls that made a page what it is, a line each: one call may have done two things.
+fn history(lines: &[HistoryLine]) -> String {
+    let same = |a: &HistoryLine, b: &HistoryLine| a.call == b.call;
+    let calls = lines.chunk_by(same).map(|lines| {
+        let deeds: Vec<_> = lines.iter().map(|line| line.deed.participle()).collect();
+        let deeds = deeds.join(" and ");
+        let Some(call) = &lines[0].call else {
+            return format!("  {deeds} by the loader\n");
+        };
+        let at = match &lines[0].source {
+            Some(source) => format!("{}:{}", source.file, source.line),
+            None => format!("before {:08X}", call.return_to),
+        };
+        format!("  {deeds} by {call} at {at}\n")
+    });
+    calls.collect()
 }
 
 /// Returns what the MMU has counted, as lines of text.

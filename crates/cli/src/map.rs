@@ -16,7 +16,7 @@ const KIB_PER_PAGE: u32 = 4;
 /// Returns the table: a line for each run of pages, and the sums.
 pub(crate) fn text<W: Watch>(machine: &Machine<W>) -> String {
     let mut text = String::from(
-        "base      size KiB  state    protection                type     resident  locked  for\n",
+        "base      size KiB  state    protection                 type     resident  locked  for\n",
     );
     let entries = machine.address_map();
     for entry in &entries {
@@ -51,7 +51,7 @@ fn line(entry: &MapEntry) -> String {
         entry.locked_pages * KIB_PER_PAGE,
     );
     let line = format!(
-        "{:08X}  {:>8}  {:<7}  {protection:<24}  {kind:<7}  {resident:>8}  {locked:>6}  {}",
+        "{:08X}  {:>8}  {:<7}  {protection:<25}  {kind:<7}  {resident:>8}  {locked:>6}  {}",
         info.base.bits(),
         info.size_bytes / KIB,
         info.state.name(),

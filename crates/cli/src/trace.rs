@@ -6,7 +6,7 @@ use std::io::Write;
 use iced_x86::{Decoder, DecoderOptions, Formatter, MasmFormatter};
 use pagefault_asm::{Image, Rights};
 use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LevelId, LinearAddr};
-use pagefault_machine::{DebugInfo, Event, TraceSink};
+use pagefault_machine::{CallSite, DebugInfo, Event, TraceSink};
 use serde_json::{Value, json};
 
 /// How events are written.
@@ -113,15 +113,17 @@ impl Writer {
                 arguments,
                 return_to,
             } => {
-                let arguments: Vec<_> = arguments
-                    .iter()
-                    .map(|value| format!("{value:X}h"))
-                    .collect();
+                let (function, return_to, arguments) = (*function, *return_to, arguments.clone());
+                let call = CallSite {
+                    function,
+                    return_to,
+                    arguments,
+                };
                 let at = self.debug.line(return_to.wrapping_sub(1));
                 let at = at
                     .map(|at| format!("  {}:{}", at.file, at.line))
                     .unwrap_or_default();
-                format!("api   {function}({}){at}", arguments.join(", "))
+                format!("api   {call}{at}")
             }
             Event::ApiReturn {
                 function,

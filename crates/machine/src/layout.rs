@@ -7,7 +7,7 @@ pub(crate) const API_SLOT_BYTES: u32 = 16;
 /// Functions for which there is room.
 pub(crate) const API_SLOTS: u32 = API_BYTES / API_SLOT_BYTES;
 /// The size of the system pages.
-pub(crate) const API_BYTES: u32 = 0x1_0000;
+pub(crate) const API_BYTES: u32 = 0x4000;
 
 /// Returns the address of a slot.
 pub(crate) const fn api_address(slot: u32) -> u32 {

@@ -121,6 +121,8 @@ impl<W: Watch> Machine<W> {
         machine.map_system_page()?;
         machine.make_stack(config)?;
         machine.start(image)?;
+        machine.mmu.reset_statistics();
+        machine.watch.start();
         Ok(machine)
     }
 

@@ -1,6 +1,6 @@
 //! The guest trace: events of the processor, the MMU and the API, in the order in which they happen.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bitflags::bitflags;
@@ -161,24 +161,34 @@ pub trait TraceSink {
 }
 
 /// A handle to a sink, for the observers of the processor and of the MMU alike.
+///
+/// It is mute until a machine has been loaded.
 #[derive(Clone)]
 pub struct Tracer {
     topics: Topics,
+    /// The topics that are passed on: none while the machine is loaded. Shared by all handles.
+    passed: Rc<Cell<Topics>>,
     sink: Rc<RefCell<dyn TraceSink>>,
 }
 
 impl Tracer {
     /// Returns a tracer that passes events of `topics` on to `sink`.
     pub fn new(topics: Topics, sink: impl TraceSink + 'static) -> Self {
+        let passed = Rc::new(Cell::new(Topics::empty()));
         Self {
             topics,
+            passed,
             sink: Rc::new(RefCell::new(sink)),
         }
     }
 
+    pub(crate) fn unmute(&self) {
+        self.passed.set(self.topics);
+    }
+
     /// Passes an event on if its topic was asked for. Building it is left out otherwise.
     pub(crate) fn pass(&self, topic: Topics, event: impl FnOnce() -> Event) {
-        if self.topics.contains(topic) {
+        if self.passed.get().contains(topic) {
             self.sink.borrow_mut().event(&event());
         }
     }

@@ -7,6 +7,9 @@ use crate::trace::{Event, Topics, Tracer};
 
 /// An observer of both the MMU and the processor.
 pub trait Watch: mmu::Observer + cpu::Observer + Clone + 'static {
+    /// The program is loaded and about to run: what was done for that is not the program's.
+    fn start(&self);
+
     /// Takes an event of the machine itself; building it is left out if nobody wants the topic.
     fn tell(&self, topic: Topics, event: impl FnOnce() -> Event);
 }
@@ -20,10 +23,16 @@ impl mmu::Observer for Unwatched {}
 impl cpu::Observer for Unwatched {}
 
 impl Watch for Unwatched {
+    fn start(&self) {}
+
     fn tell(&self, _topic: Topics, _event: impl FnOnce() -> Event) {}
 }
 
 impl Watch for Tracer {
+    fn start(&self) {
+        self.unmute();
+    }
+
     fn tell(&self, topic: Topics, event: impl FnOnce() -> Event) {
         self.pass(topic, event);
     }
