@@ -154,22 +154,25 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         privilege: Privilege,
     ) -> Result<T, PageFault> {
-        match self.read_hit(addr, privilege) {
-            Some(value) => Ok(value),
-            None => self.read_slow(addr, privilege),
+        let line = *self.front.data(addr);
+        if line.read == tag_of::<T>(addr, privilege) {
+            self.count_hit(line.place, addr, AccessKind::Read);
+            return Ok(self.load_at(line.base + addr.page_offset()));
         }
+        self.read_slow(addr, privilege)
     }
 
     /// Reads a word if that is a hit that needs nothing but to be counted; otherwise does nothing.
     ///
-    /// An interpreter tries this first: the code for it needs no room for a page fault.
+    /// An interpreter tries this first: the code for it needs no room for a page fault, and calls
+    /// nothing. Policies whose hits change more than a stamp are left to [`Mmu::read`].
     #[inline(always)]
     pub fn read_hit<T: Word>(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<T> {
         let line = *self.front.data(addr);
         if line.read != tag_of::<T>(addr, privilege) {
             return None;
         }
-        self.count_hit(line.place, addr, AccessKind::Read);
+        self.count_plain_hit(line.place, addr, AccessKind::Read)?;
         Some(self.load_at(line.base + addr.page_offset()))
     }
 
@@ -185,10 +188,13 @@ impl<O: Observer> Mmu<O> {
         value: T,
         privilege: Privilege,
     ) -> Result<Stored, PageFault> {
-        match self.write_hit(addr, value, privilege) {
-            Some(()) => Ok(Stored::Plain),
-            None => self.write_slow(addr, value, privilege),
+        let line = *self.front.data(addr);
+        if line.write == tag_of::<T>(addr, privilege) {
+            self.count_hit(line.place, addr, AccessKind::Write);
+            self.store_at(line.base + addr.page_offset(), value);
+            return Ok(Stored::Plain);
         }
+        self.write_slow(addr, value, privilege)
     }
 
     /// Writes a word if that is a hit that needs nothing but to be counted, into a frame that
@@ -204,7 +210,7 @@ impl<O: Observer> Mmu<O> {
         if line.write != tag_of::<T>(addr, privilege) {
             return None;
         }
-        self.count_hit(line.place, addr, AccessKind::Write);
+        self.count_plain_hit(line.place, addr, AccessKind::Write)?;
         self.store_at(line.base + addr.page_offset(), value);
         Some(())
     }
@@ -223,6 +229,7 @@ impl<O: Observer> Mmu<O> {
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
         if line.write == tag_of::<T>(addr, privilege) {
+            self.count_hit(line.place, addr, AccessKind::Write);
             self.modify_line(line, addr, edit);
             return Ok(Stored::Plain);
         }
@@ -244,13 +251,13 @@ impl<O: Observer> Mmu<O> {
         if line.write != tag_of::<T>(addr, privilege) {
             return None;
         }
+        self.count_plain_hit(line.place, addr, AccessKind::Write)?;
         self.modify_line(line, addr, edit);
         Some(())
     }
 
     #[inline(always)]
     fn modify_line<T: Word>(&mut self, line: Line, addr: LinearAddr, edit: impl FnOnce(T) -> T) {
-        self.count_hit(line.place, addr, AccessKind::Write);
         let at = line.base + addr.page_offset();
         let value = edit(self.load_at(at));
         self.store_at(at, value);
@@ -290,6 +297,17 @@ impl<O: Observer> Mmu<O> {
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
         self.fetch_slow(addr, privilege)
+    }
+
+    /// As [`Mmu::fetch_page`], if that is a hit that needs nothing but to be counted.
+    #[inline(always)]
+    pub fn fetch_hit(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<PhysAddr> {
+        let line = *self.front.fetch(addr);
+        if line.read != tag(addr, privilege) {
+            return None;
+        }
+        self.count_plain_hit(line.place, addr, AccessKind::Fetch)?;
+        Some(ram_addr(line.base + addr.page_offset()))
     }
 
     /// Returns the page of `addr` if accesses of this kind are hits that need nothing but to be

@@ -236,6 +236,18 @@ impl Tlb {
         self.arrays[usize::from(place.array)].touch(usize::from(place.slot), self.clock);
     }
 
+    /// Counts a look-up that uses what the place holds; `None`, and nothing changes, if its policy
+    /// keeps more than stamps.
+    #[inline(always)]
+    pub(crate) fn touch_stamp(&mut self, place: Place) -> Option<()> {
+        let time = self.clock + 1;
+        self.arrays
+            .get_mut(usize::from(place.array))?
+            .touch_stamp(usize::from(place.slot), time)?;
+        self.clock = time;
+        Some(())
+    }
+
     #[inline]
     pub(crate) fn find(&self, level: LevelId, page: PageNumber) -> Option<Found> {
         self.levels[level as usize]

@@ -384,6 +384,21 @@ impl<O: Observer> Mmu<O> {
             .look_up(self.tlb.first_level(kind), addr, kind, true);
     }
 
+    /// Counts a hit that changes no more than a stamp; `None`, and nothing is counted, otherwise.
+    #[inline(always)]
+    pub(super) fn count_plain_hit(
+        &mut self,
+        place: Place,
+        addr: LinearAddr,
+        kind: AccessKind,
+    ) -> Option<()> {
+        self.tlb.touch_stamp(place)?;
+        self.count_kind(kind);
+        self.observer
+            .look_up(self.tlb.first_level(kind), addr, kind, true);
+        Some(())
+    }
+
     /// Counts hits that can no longer change any replacement state.
     pub(super) fn count_untouched(&mut self, run: HitRun, count: u64) {
         self.tlb.advance(count);

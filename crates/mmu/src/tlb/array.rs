@@ -86,6 +86,17 @@ impl<P: Copy + Default> Array<P> {
         }
     }
 
+    /// Notes a use of the slot, if that changes no more than its stamp.
+    #[inline(always)]
+    pub(crate) fn touch_stamp(&mut self, slot: usize, clock: u64) -> Option<()> {
+        match self.touch {
+            Touch::Stamp => self.ways.get_mut(slot)?.stamp = clock,
+            Touch::Nothing => {}
+            Touch::State => return None,
+        }
+        Some(())
+    }
+
     fn touch_state(&mut self, slot: usize) {
         let ways = self.geometry.ways();
         #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 slots")]
