@@ -5,8 +5,7 @@
 
 use crate::addr::PageNumber;
 use crate::control::Paging;
-use crate::entry::PageSize;
-use crate::walk::{Level, Walk, directory_tag};
+use crate::walk::directory_tag;
 
 /// A fully associative cache with true LRU; none if it has no entries.
 #[derive(Clone, Debug)]
@@ -37,22 +36,18 @@ impl DirectoryCache {
         Some(entry.1)
     }
 
-    #[inline]
-    pub(crate) fn remember(&mut self, paging: &Paging, walk: &Walk, size: PageSize) {
-        if self.capacity == 0 || size != PageSize::Small {
-            return;
+    /// Returns whether there is one.
+    #[inline(always)]
+    pub(crate) fn exists(&self) -> bool {
+        self.capacity != 0
+    }
+
+    /// Remembers the directory entry of a walk that has found a small page.
+    pub(crate) fn remember(&mut self, paging: &Paging, page: PageNumber, entry: u64) {
+        if self.entries.len() == self.capacity {
+            self.entries.remove(0);
         }
-        let step = walk
-            .steps()
-            .iter()
-            .find(|step| step.level == Level::Directory);
-        if let Some(step) = step {
-            if self.entries.len() == self.capacity {
-                self.entries.remove(0);
-            }
-            self.entries
-                .push((directory_tag(paging, walk.addr().page()), step.value));
-        }
+        self.entries.push((directory_tag(paging, page), entry));
     }
 
     #[inline]

@@ -6,7 +6,7 @@ mod translate;
 use crate::addr::{FrameNumber, LinearAddr, PhysAddr};
 use crate::control::{AcFlag, Control, ControlFault, Cr0, Cr4};
 use crate::directory::DirectoryCache;
-use crate::fault::{AccessKind, PageFault, Privilege};
+use crate::fault::{Access, AccessKind, PageFault, Privilege};
 use crate::front::{Front, FrontArray, Line, tag, tag_of};
 use crate::observer::{DropCause, NoObserver, Observer};
 use crate::phys::PhysMemory;
@@ -233,7 +233,7 @@ impl<O: Observer> Mmu<O> {
             self.modify_line(line, addr, edit);
             return Ok(Stored::Plain);
         }
-        let span = self.translate_span::<T>(addr, AccessKind::Write, privilege)?;
+        let span = self.translate_span::<T>(addr, write_access(privilege))?;
         let value = edit(self.load_span(span));
         Ok(self.store_span(span, value))
     }
@@ -273,7 +273,7 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         privilege: Privilege,
     ) -> Result<(), PageFault> {
-        self.translate_span::<T>(addr, AccessKind::Write, privilege)
+        self.translate_span::<T>(addr, write_access(privilege))
             .map(|_| ())
     }
 
@@ -544,5 +544,13 @@ impl<O: Observer> Mmu<O> {
 
     pub(crate) fn tlb(&self) -> &Tlb {
         &self.tlb
+    }
+}
+
+/// Returns a write on this behalf.
+fn write_access(privilege: Privilege) -> Access {
+    Access {
+        kind: AccessKind::Write,
+        privilege,
     }
 }

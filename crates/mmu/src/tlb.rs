@@ -248,70 +248,84 @@ impl Tlb {
         Some(())
     }
 
-    #[inline]
+    /// Finds what the level holds of the page: by array, smaller pages first.
+    #[inline(always)]
     pub(crate) fn find(&self, level: LevelId, page: PageNumber) -> Option<Found> {
-        self.levels[level as usize]
-            .clone()
-            .find_map(|index| self.find_in(index, page))
+        let range = &self.levels[level as usize];
+        for index in range.start..range.end {
+            let array = &self.arrays[index];
+            if array.holds_small() {
+                let number = u64::from(page.bits());
+                if let Some(slot) = array.find(number, key_of(number, PageSize::Small)) {
+                    return Some(self.found(index, slot, page, PageSize::Small));
+                }
+            }
+            if self.holds_large
+                && let Some(found) = self.find_large(index, page)
+            {
+                return Some(found);
+            }
+        }
+        None
     }
 
-    #[inline]
-    fn find_in(&self, index: usize, page: PageNumber) -> Option<Found> {
+    #[inline(never)]
+    fn find_large(&self, index: usize, page: PageNumber) -> Option<Found> {
         let array = &self.arrays[index];
-        let sizes = if self.holds_large {
-            &PageSize::ALL[..]
-        } else {
-            &PageSize::ALL[..1]
-        };
         let held = array.geometry().sizes();
-        let held = sizes
-            .iter()
-            .filter(|&&size| held.contains(PageSizes::of(size)));
-        held.copied().find_map(|size| {
+        let large = [PageSize::Mib2, PageSize::Mib4].into_iter();
+        let mut large = large.filter(|&size| held.contains(PageSizes::of(size)));
+        large.find_map(|size| {
             let number = number_of(page, size);
             let slot = array.find(number, key_of(number, size))?;
-            let payload = array.payload(slot);
-            let within = page.bits() & (size.small_pages() - 1);
-            let frame = FrameNumber::truncate(payload.first.bits() + within);
-            let Translation {
-                rights,
-                memory_type,
-                mapped,
-                ..
-            } = payload;
-            let leaf = Leaf {
-                frame,
-                size,
-                rights,
-                memory_type,
-            };
-            Some(Found {
-                place: place(index, slot),
-                cached: Cached { leaf, mapped },
-            })
+            Some(self.found(index, slot, page, size))
         })
     }
 
-    /// Puts the page into the level, which does not hold it.
-    pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Filled {
-        let leaf = &cached.leaf;
-        let range = self.levels[level as usize].clone();
-        let holds = |size: PageSize| {
-            range.clone().find(|&index| {
-                self.arrays[index]
-                    .geometry()
-                    .sizes()
-                    .contains(PageSizes::of(size))
-            })
+    #[inline(always)]
+    fn found(&self, index: usize, slot: usize, page: PageNumber, size: PageSize) -> Found {
+        let Translation {
+            first,
+            rights,
+            memory_type,
+            mapped,
+        } = self.arrays[index].payload(slot);
+        let within = page.bits() & (size.small_pages() - 1);
+        let leaf = Leaf {
+            frame: FrameNumber::truncate(first.bits() + within),
+            size,
+            rights,
+            memory_type,
         };
-        // Where no array holds pages of this size, a piece of it is kept as a small page.
-        let (index, size) = match holds(leaf.size) {
-            Some(index) => (index, leaf.size),
+        Found {
+            place: place(index, slot),
+            cached: Cached { leaf, mapped },
+        }
+    }
+
+    /// Returns the array of the level that takes pages of this size. Where none does, a piece is
+    /// kept as a small page.
+    #[inline]
+    fn array_for(&self, level: LevelId, size: PageSize) -> (usize, PageSize) {
+        let range = &self.levels[level as usize];
+        let holds = |size: PageSize| {
+            let mut indices = range.start..range.end;
+            let sizes = PageSizes::of(size);
+            indices.find(|&index| self.arrays[index].geometry().sizes().contains(sizes))
+        };
+        match holds(size) {
+            Some(index) => (index, size),
             None => (
                 holds(PageSize::Small).unwrap_or(range.start),
                 PageSize::Small,
             ),
-        };
+        }
+    }
+
+    /// Puts the page into the level, which does not hold it.
+    #[inline]
+    pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Filled {
+        let (index, size) = self.array_for(level, cached.leaf.size);
         self.holds_large |= cached.mapped != PageSize::Small;
 
         let number = number_of(page, size);

@@ -20,10 +20,11 @@ impl TrackedFrames {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, frame: FrameNumber) -> bool {
-        self.frames
-            .get(frame.bits() as usize)
-            .is_some_and(|tracked| *tracked)
+        let words = self.frames.as_raw_slice();
+        let word = words.get((frame.bits() / u64::BITS) as usize);
+        word.is_some_and(|word| word >> (frame.bits() % u64::BITS) & 1 == 1)
     }
 
     pub(crate) fn track(&mut self, frame: FrameNumber) {
@@ -35,6 +36,7 @@ impl TrackedFrames {
     }
 
     /// Notes a write and returns whether the frame is tracked.
+    #[inline]
     pub(crate) fn note(&mut self, frame: FrameNumber) -> bool {
         let is_tracked = self.contains(frame);
         if is_tracked && self.written.last() != Some(&frame) {

@@ -69,69 +69,198 @@ pub fn walk(mem: &PhysMemory, control: &Control, addr: LinearAddr) -> Walk {
 
 #[inline]
 pub(crate) fn walk_tables(mem: &PhysMemory, paging: &Paging, addr: LinearAddr) -> Walk {
-    let mut walk = Walk::start(addr);
-    walk.outcome = match paging.mode {
-        Mode::Off => Ok(identity(addr)),
-        Mode::TwoLevel { directory, large } => {
-            let at = directory.entry_32(addr.directory_index());
-            let pde = Pde::from_bits(mem.read(at));
-            walk.push(Level::Directory, at, u64::from(pde.bits()));
-            walk.below_pde(mem, paging, pde, large)
-        }
-        Mode::Pae {
-            pdpt,
-            pdptes,
-            no_execute,
-        } => {
-            let index = pdpt_index(addr);
-            let at = pdpt.frame().byte(pdpt.page_offset() + index * 8);
-            let pdpte = pdptes[index as usize];
-            walk.push(Level::Pdpt, at, pdpte.bits());
-            walk.below_pdpte(mem, paging, pdpte, no_execute)
-        }
-    };
-    walk
+    let mut trail = Trail::default();
+    let outcome = trail.descend(mem, paging, addr);
+    Walk::new(addr, &trail, outcome)
 }
 
-/// Walks from a directory entry that a paging-structure cache remembers.
-pub(crate) fn walk_below(
-    mem: &PhysMemory,
-    paging: &Paging,
-    addr: LinearAddr,
-    directory_entry: u64,
-) -> Walk {
-    let mut walk = Walk::start(addr);
-    walk.outcome = match paging.mode {
-        Mode::Off => Ok(identity(addr)),
-        #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
-        Mode::TwoLevel { large, .. } => {
-            walk.below_pde(mem, paging, Pde::from_bits(directory_entry as u32), large)
+/// The entries that a walk has looked at.
+///
+/// The one walk is [`Trail::descend`]; a [`Walk`] is what others are shown of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trail {
+    pub(crate) pdpt: Option<Step>,
+    pub(crate) directory: Option<Step>,
+    pub(crate) table: Option<Step>,
+}
+
+impl Trail {
+    /// Walks from the root.
+    #[inline(always)]
+    pub(crate) fn descend(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+    ) -> Result<Leaf, FaultCause> {
+        match &paging.mode {
+            Mode::Off => Ok(identity(addr)),
+            Mode::TwoLevel { directory, large } => {
+                let at = directory.entry_32(addr.directory_index());
+                let pde = Pde::from_bits(mem.read(at));
+                self.directory = Some(Step::new(Level::Directory, at, u64::from(pde.bits())));
+                self.below_pde(mem, paging, addr, pde, *large)
+            }
+            Mode::Pae {
+                pdpt,
+                pdptes,
+                no_execute,
+            } => {
+                let index = pdpt_index(addr);
+                let at = pdpt.frame().byte(pdpt.page_offset() + index * 8);
+                let pdpte = pdptes[index as usize];
+                self.pdpt = Some(Step::new(Level::Pdpt, at, pdpte.bits()));
+                self.below_pdpte(mem, paging, addr, pdpte, *no_execute)
+            }
         }
-        Mode::Pae { no_execute, .. } => walk.below_pae_pde(
-            mem,
-            paging,
-            PaeEntry::from_bits(directory_entry),
-            no_execute,
-        ),
-    };
-    walk
+    }
+
+    /// Walks from a directory entry that a paging-structure cache remembers.
+    pub(crate) fn descend_from(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+        directory_entry: u64,
+    ) -> Result<Leaf, FaultCause> {
+        match paging.mode {
+            Mode::Off => Ok(identity(addr)),
+            #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
+            Mode::TwoLevel { large, .. } => {
+                let pde = Pde::from_bits(directory_entry as u32);
+                self.below_pde(mem, paging, addr, pde, large)
+            }
+            Mode::Pae { no_execute, .. } => {
+                let pde = PaeEntry::from_bits(directory_entry);
+                self.below_pae_pde(mem, paging, addr, pde, no_execute)
+            }
+        }
+    }
+
+    /// Returns the entries, top level first.
+    #[inline(always)]
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &Step> {
+        [&self.pdpt, &self.directory, &self.table]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Returns how many times memory was read: PDPTEs come from registers.
+    #[inline(always)]
+    pub(crate) fn memory_references(&self) -> u64 {
+        u64::from(self.directory.is_some()) + u64::from(self.table.is_some())
+    }
+
+    #[inline(always)]
+    fn below_pde(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+        pde: Pde,
+        large: LargePages,
+    ) -> Result<Leaf, FaultCause> {
+        let table = pde.table().ok_or(FaultCause::NotPresent)?;
+        let directory = pde.flags();
+        if directory.contains(PdeFlags::LARGE) && large == LargePages::Enabled {
+            if pde.large_has_reserved(paging.physical_bits) {
+                return Err(FaultCause::Reserved);
+            }
+            let frame = pde.large_frame().bits() + addr.table_index();
+            return Ok(paging.large_leaf(PageSize::Mib4, frame, pde.bits(), Execute::Allowed));
+        }
+
+        let at = table.entry_32(addr.table_index());
+        let pte = Pte::from_bits(mem.read(at));
+        self.table = Some(Step::new(Level::Table, at, u64::from(pte.bits())));
+        let frame = pte.frame().ok_or(FaultCause::NotPresent)?;
+        Ok(paging.small_leaf(frame, directory, pte.flags(), Execute::Allowed))
+    }
+
+    #[inline(always)]
+    fn below_pdpte(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+        pdpte: Pdpte,
+        no_execute: NoExecute,
+    ) -> Result<Leaf, FaultCause> {
+        let directory = pdpte.directory().ok_or(FaultCause::NotPresent)?;
+        let at = directory.entry_pae(pae_directory_index(addr));
+        let pde = PaeEntry::from_bits(mem.read(at));
+        self.directory = Some(Step::new(Level::Directory, at, pde.bits()));
+        self.below_pae_pde(mem, paging, addr, pde, no_execute)
+    }
+
+    #[inline(always)]
+    fn below_pae_pde(
+        &mut self,
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+        pde: PaeEntry,
+        no_execute: NoExecute,
+    ) -> Result<Leaf, FaultCause> {
+        let directory = pde.pde_flags();
+        if !directory.contains(PdeFlags::PRESENT) {
+            return Err(FaultCause::NotPresent);
+        }
+        let is_large = directory.contains(PdeFlags::LARGE);
+        let is_reserved = pde.has_reserved(paging.physical_bits, no_execute)
+            || is_large && pde.large_has_reserved();
+        if is_reserved {
+            return Err(FaultCause::Reserved);
+        }
+        if is_large {
+            let within = addr.page().bits() & (PageSize::Mib2.small_pages() - 1);
+            let frame = pde.large_frame().bits() + within;
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "only the flags are looked at"
+            )]
+            let bits = pde.bits() as u32;
+            return Ok(paging.large_leaf(PageSize::Mib2, frame, bits, pde.execute()));
+        }
+
+        let at = pde.frame().entry_pae(addr.page().bits());
+        let pte = PaeEntry::from_bits(mem.read(at));
+        self.table = Some(Step::new(Level::Table, at, pte.bits()));
+        if !pte.pte_flags().contains(PteFlags::PRESENT) {
+            return Err(FaultCause::NotPresent);
+        }
+        if pte.has_reserved(paging.physical_bits, no_execute) {
+            return Err(FaultCause::Reserved);
+        }
+        let execute = match (pde.execute(), pte.execute()) {
+            (Execute::Allowed, Execute::Allowed) => Execute::Allowed,
+            _ => Execute::Never,
+        };
+        Ok(paging.small_leaf(pte.frame(), directory, pte.pte_flags(), execute))
+    }
+}
+
+impl Step {
+    #[inline(always)]
+    fn new(level: Level, at: PhysAddr, value: u64) -> Self {
+        Self { level, at, value }
+    }
 }
 
 impl Walk {
-    #[inline]
-    fn start(addr: LinearAddr) -> Self {
-        let none = Step {
-            level: Level::Table,
-            at: FrameNumber::truncate(0).start(),
-            value: 0,
-        };
-        let outcome = Err(FaultCause::NotPresent);
-        Self {
+    fn new(addr: LinearAddr, trail: &Trail, outcome: Result<Leaf, FaultCause>) -> Self {
+        let none = Step::new(Level::Table, FrameNumber::truncate(0).start(), 0);
+        let mut walk = Self {
             addr,
             steps: [none; MAX_STEPS],
             len: 0,
             outcome,
+        };
+        for step in trail.steps() {
+            walk.steps[walk.len] = *step;
+            walk.len += 1;
         }
+        walk
     }
 
     /// Returns the address that was walked.
@@ -176,99 +305,10 @@ impl Walk {
             .map(|step| u32::from(step.level != Level::Pdpt))
             .sum()
     }
-
-    #[inline]
-    fn push(&mut self, level: Level, at: PhysAddr, value: u64) {
-        self.steps[self.len] = Step { level, at, value };
-        self.len += 1;
-    }
-
-    #[inline]
-    fn below_pde(
-        &mut self,
-        mem: &PhysMemory,
-        paging: &Paging,
-        pde: Pde,
-        large: LargePages,
-    ) -> Result<Leaf, FaultCause> {
-        let table = pde.table().ok_or(FaultCause::NotPresent)?;
-        let directory = pde.flags();
-        if directory.contains(PdeFlags::LARGE) && large == LargePages::Enabled {
-            if pde.large_has_reserved(paging.physical_bits) {
-                return Err(FaultCause::Reserved);
-            }
-            let frame = pde.large_frame().bits() + self.addr.table_index();
-            return Ok(paging.large_leaf(PageSize::Mib4, frame, pde.bits(), Execute::Allowed));
-        }
-
-        let at = table.entry_32(self.addr.table_index());
-        let pte = Pte::from_bits(mem.read(at));
-        self.push(Level::Table, at, u64::from(pte.bits()));
-        let frame = pte.frame().ok_or(FaultCause::NotPresent)?;
-        Ok(paging.small_leaf(frame, directory, pte.flags(), Execute::Allowed))
-    }
-
-    fn below_pdpte(
-        &mut self,
-        mem: &PhysMemory,
-        paging: &Paging,
-        pdpte: Pdpte,
-        no_execute: NoExecute,
-    ) -> Result<Leaf, FaultCause> {
-        let directory = pdpte.directory().ok_or(FaultCause::NotPresent)?;
-        let at = directory.entry_pae(pae_directory_index(self.addr));
-        let pde = PaeEntry::from_bits(mem.read(at));
-        self.push(Level::Directory, at, pde.bits());
-        self.below_pae_pde(mem, paging, pde, no_execute)
-    }
-
-    fn below_pae_pde(
-        &mut self,
-        mem: &PhysMemory,
-        paging: &Paging,
-        pde: PaeEntry,
-        no_execute: NoExecute,
-    ) -> Result<Leaf, FaultCause> {
-        let directory = pde.pde_flags();
-        if !directory.contains(PdeFlags::PRESENT) {
-            return Err(FaultCause::NotPresent);
-        }
-        let is_large = directory.contains(PdeFlags::LARGE);
-        let is_reserved = pde.has_reserved(paging.physical_bits, no_execute)
-            || is_large && pde.large_has_reserved();
-        if is_reserved {
-            return Err(FaultCause::Reserved);
-        }
-        if is_large {
-            let within = self.addr.page().bits() & (PageSize::Mib2.small_pages() - 1);
-            let frame = pde.large_frame().bits() + within;
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "only the flags are looked at"
-            )]
-            let bits = pde.bits() as u32;
-            return Ok(paging.large_leaf(PageSize::Mib2, frame, bits, pde.execute()));
-        }
-
-        let at = pde.frame().entry_pae(self.addr.page().bits());
-        let pte = PaeEntry::from_bits(mem.read(at));
-        self.push(Level::Table, at, pte.bits());
-        if !pte.pte_flags().contains(PteFlags::PRESENT) {
-            return Err(FaultCause::NotPresent);
-        }
-        if pte.has_reserved(paging.physical_bits, no_execute) {
-            return Err(FaultCause::Reserved);
-        }
-        let execute = match (pde.execute(), pte.execute()) {
-            (Execute::Allowed, Execute::Allowed) => Execute::Allowed,
-            _ => Execute::Never,
-        };
-        Ok(paging.small_leaf(pte.frame(), directory, pte.pte_flags(), execute))
-    }
 }
 
 impl Paging {
-    #[inline]
+    #[inline(always)]
     fn small_leaf(
         &self,
         frame: FrameNumber,
@@ -301,7 +341,7 @@ impl Paging {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn rights(&self, granted: PteFlags, leaf: PteFlags, execute: Execute) -> Rights {
         let mut rights = Rights::empty();
         rights.set(Rights::WRITABLE, granted.contains(PteFlags::WRITABLE));

@@ -3,11 +3,11 @@
 use super::{HitRun, Mmu, Stored};
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr};
 use crate::entry::{PageSize, PteFlags, Rights};
-use crate::fault::{Access, AccessKind, PageFault, Privilege};
+use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, tag};
 use crate::observer::{DropCause, Observer};
 use crate::tlb::{Cached, Filled, LevelId, Place, Refreshed};
-use crate::walk::{Leaf, Level, Walk, walk, walk_below};
+use crate::walk::{Leaf, Trail};
 use crate::word::Word;
 
 /// A translation that is allowed.
@@ -15,24 +15,30 @@ use crate::word::Word;
 struct Mapped {
     frame: FrameNumber,
     rights: Rights,
-    /// Where the first level holds it; `None` without paging or without a TLB.
-    place: Option<Place>,
+    /// Where the first level holds it.
+    place: Place,
 }
 
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
-    #[cold]
     #[inline(never)]
     pub(super) fn read_slow<T: Word>(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
     ) -> Result<T, PageFault> {
-        let span = self.translate_span::<T>(addr, AccessKind::Read, privilege)?;
+        let access = Access {
+            kind: AccessKind::Read,
+            privilege,
+        };
+        if is_on_one_page::<T>(addr) {
+            let frame = self.translate(addr, access)?;
+            return Ok(self.mem.read(frame.byte(addr.page_offset())));
+        }
+        let span = self.translate_span::<T>(addr, access)?;
         Ok(self.load_span(span))
     }
 
-    #[cold]
     #[inline(never)]
     pub(super) fn write_slow<T: Word>(
         &mut self,
@@ -40,43 +46,42 @@ impl<O: Observer> Mmu<O> {
         value: T,
         privilege: Privilege,
     ) -> Result<Stored, PageFault> {
-        let span = self.translate_span::<T>(addr, AccessKind::Write, privilege)?;
+        let access = Access {
+            kind: AccessKind::Write,
+            privilege,
+        };
+        let span = self.translate_span::<T>(addr, access)?;
         Ok(self.store_span(span, value))
     }
 
-    #[cold]
     #[inline(never)]
     pub(super) fn fetch_slow(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
     ) -> Result<PhysAddr, PageFault> {
-        let mapped = self.translate(
-            addr,
-            Access {
-                kind: AccessKind::Fetch,
-                privilege,
-            },
-        )?;
-        Ok(mapped.frame.byte(addr.page_offset()))
+        let access = Access {
+            kind: AccessKind::Fetch,
+            privilege,
+        };
+        let frame = self.translate(addr, access)?;
+        Ok(frame.byte(addr.page_offset()))
     }
 
     /// Translates every page that a word touches, first page first.
-    #[inline(never)]
+    #[inline]
     pub(super) fn translate_span<T: Word>(
         &mut self,
         addr: LinearAddr,
-        kind: AccessKind,
-        privilege: Privilege,
+        access: Access,
     ) -> Result<Span, PageFault> {
-        let access = Access { kind, privilege };
-        let first = self.translate(addr, access)?.frame.byte(addr.page_offset());
+        let first = self.translate(addr, access)?.byte(addr.page_offset());
         let first_len = (PAGE_SIZE - addr.page_offset()).min(T::SIZE);
         let second = if first_len == T::SIZE {
             first
         } else {
             let next = addr.wrapping_add(first_len);
-            self.translate(next, access)?.frame.start()
+            self.translate(next, access)?.start()
         };
         Ok(Span {
             first,
@@ -86,31 +91,22 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Translates one access: the model itself. Fills the front array on the way.
-    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<Mapped, PageFault> {
-        if !self.control.is_paging() {
-            *self.statistics.accesses.of_mut(access.kind) += 1;
-            let frame = FrameNumber::truncate(addr.page().bits());
-            return Ok(Mapped {
-                frame,
-                rights: Rights::all(),
-                place: None,
-            });
+    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
+        if self.control.is_paging() && self.tlb.is_present() {
+            let mapped = self.look_up(addr, access)?;
+            self.fill_front(addr, access, &mapped);
+            return Ok(mapped.frame);
         }
-        if !self.tlb.is_present() {
-            *self.statistics.accesses.of_mut(access.kind) += 1;
-            let leaf = self.walk_for(addr, access)?;
-            return Ok(Mapped {
-                frame: leaf.frame,
-                rights: leaf.rights,
-                place: None,
-            });
+        *self.statistics.accesses.of_mut(access.kind) += 1;
+        if self.control.is_paging() {
+            self.walk_for(addr, access).map(|leaf| leaf.frame)
+        } else {
+            Ok(FrameNumber::truncate(addr.page().bits()))
         }
-        let mapped = self.look_up(addr, access)?;
-        self.fill_front(addr, access, &mapped);
-        Ok(mapped)
     }
 
     /// Asks the levels of the TLB, then the tables.
+    #[inline]
     fn look_up(&mut self, addr: LinearAddr, access: Access) -> Result<Mapped, PageFault> {
         let kind = access.kind;
         let page = addr.page();
@@ -131,27 +127,35 @@ impl<O: Observer> Mmu<O> {
         *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
 
         if self.tlb.has(LevelId::L2) {
-            let found = self.tlb.find(LevelId::L2, page);
-            self.observer
-                .look_up(LevelId::L2, addr, kind, found.is_some());
-            let counts = &mut self.statistics.levels[LevelId::L2 as usize];
-            let counter = if found.is_some() {
-                &mut counts.hits
-            } else {
-                &mut counts.misses
-            };
-            *counter.of_mut(kind) += 1;
-            if let Some(found) = found {
-                self.tlb.touch(found.place);
-                if !self.suffices(found.cached.leaf.rights, access) {
-                    return self.rewalk(level, addr, access);
-                }
-                return Ok(self.fill(level, page, &found.cached));
-            }
+            return self.look_up_second(level, addr, access);
         }
-
         let leaf = self.walk_for(addr, access)?;
-        Ok(self.fill_levels(level, page, leaf))
+        Ok(self.fill(level, page, &Cached::from(leaf)))
+    }
+
+    /// Asks the second level, then the tables, after a miss in the first.
+    fn look_up_second(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<Mapped, PageFault> {
+        let page = addr.page();
+        let found = self.tlb.find(LevelId::L2, page);
+        self.observer
+            .look_up(LevelId::L2, addr, access.kind, found.is_some());
+        let counts = &mut self.statistics.levels[LevelId::L2 as usize];
+        let Some(found) = found else {
+            *counts.misses.of_mut(access.kind) += 1;
+            let leaf = self.walk_for(addr, access)?;
+            return Ok(self.fill_levels(level, page, leaf));
+        };
+        *counts.hits.of_mut(access.kind) += 1;
+        self.tlb.touch(found.place);
+        if !self.suffices(found.cached.leaf.rights, access) {
+            return self.rewalk(level, addr, access);
+        }
+        Ok(self.fill(level, page, &found.cached))
     }
 
     /// Returns whether a cached translation serves the access as it is.
@@ -165,6 +169,7 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Walks although a translation is cached, and brings what is cached up to date.
+    #[inline(never)]
     fn rewalk(
         &mut self,
         level: LevelId,
@@ -194,68 +199,90 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Walks, judges and marks. Every page fault is raised here.
+    #[inline]
     fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Leaf, PageFault> {
-        let walk = self.counted_walk(addr);
-        match walk.check(&self.control, access) {
-            Ok(mut leaf) => {
-                self.mark(&walk, access.kind);
-                if access.kind == AccessKind::Write {
-                    leaf.rights |= Rights::DIRTY;
-                }
-                self.directory
-                    .remember(self.control.paging(), &walk, leaf.size);
-                Ok(leaf)
-            }
-            Err(fault) => {
-                *self.statistics.faults_mut(fault.cause).of_mut(access.kind) += 1;
-                self.observer.fault(&fault);
-                self.observer
-                    .drop_translations(DropCause::Faulted, Some(addr));
-                self.directory.forget(self.control.paging(), addr.page());
-                self.drop_page(addr.page());
-                self.control.set_cr2(fault.addr);
-                Err(fault)
-            }
+        let mut trail = Trail::default();
+        let outcome = self.counted_walk(addr, &mut trail);
+        let mut leaf = match outcome {
+            Ok(leaf) if self.control.rules().allow(leaf.rights, access) => leaf,
+            Ok(_) => return Err(self.refuse(addr, access, FaultCause::Protection)),
+            Err(cause) => return Err(self.refuse(addr, access, cause)),
+        };
+        self.mark(&trail, access.kind);
+        if access.kind == AccessKind::Write {
+            leaf.rights |= Rights::DIRTY;
         }
+        if let (Some(directory), Some(_), true) =
+            (trail.directory, trail.table, self.directory.exists())
+        {
+            let paging = self.control.paging();
+            self.directory
+                .remember(paging, addr.page(), directory.value);
+        }
+        Ok(leaf)
     }
 
-    fn counted_walk(&mut self, addr: LinearAddr) -> Walk {
-        let remembered = self.directory.find(self.control.paging(), addr.page());
-        let walk = match remembered {
-            Some(entry) => walk_below(&self.mem, self.control.paging(), addr, entry),
-            None => walk(&self.mem, &self.control, addr),
+    /// Raises a page fault: what is cached of the page goes, and CR2 is loaded.
+    #[inline(never)]
+    fn refuse(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
+        let fault = PageFault::new(addr, access, cause, self.control.rules().fetches());
+        *self.statistics.faults_mut(cause).of_mut(access.kind) += 1;
+        self.observer.fault(&fault);
+        self.observer
+            .drop_translations(DropCause::Faulted, Some(addr));
+        if self.directory.exists() {
+            self.directory.forget(self.control.paging(), addr.page());
+        }
+        self.drop_page(addr.page());
+        self.control.set_cr2(addr);
+        fault
+    }
+
+    #[inline]
+    fn counted_walk(&mut self, addr: LinearAddr, trail: &mut Trail) -> Result<Leaf, FaultCause> {
+        let paging = self.control.paging();
+        let remembered = if self.directory.exists() {
+            self.directory.find(paging, addr.page())
+        } else {
+            None
+        };
+        let outcome = match remembered {
+            Some(entry) => trail.descend_from(&self.mem, paging, addr, entry),
+            None => trail.descend(&self.mem, paging, addr),
         };
         self.statistics.walks += 1;
-        self.statistics.walk_references += u64::from(walk.memory_references());
+        self.statistics.walk_references += trail.memory_references();
         self.statistics.directory_hits += u64::from(remembered.is_some());
-        for step in walk.steps() {
+        for step in trail.steps() {
             self.observer.walk_step(addr, step);
         }
-        walk
+        outcome
     }
 
     /// Sets A in the entries that were used, and D in the leaf for a write.
     ///
     /// An entry that lacks a bit is read again before it is written: with a directory that maps
     /// itself, one word may serve as both entries.
-    fn mark(&mut self, walk: &Walk, kind: AccessKind) {
+    #[inline]
+    fn mark(&mut self, trail: &Trail, kind: AccessKind) {
         let of_leaf = match kind {
             AccessKind::Write => PteFlags::ACCESSED | PteFlags::DIRTY,
             AccessKind::Read | AccessKind::Fetch => PteFlags::ACCESSED,
         };
-        let len = walk.steps().len();
-        for (step, left) in walk.steps().iter().zip((0..len).rev()) {
-            let wanted = if left == 0 {
-                of_leaf
-            } else {
-                PteFlags::ACCESSED
-            };
-            if step.level != Level::Pdpt && !low_flags(step.value).contains(wanted) {
+        let of_directory = match trail.table {
+            Some(_) => PteFlags::ACCESSED,
+            None => of_leaf,
+        };
+        for (step, wanted) in [(trail.directory, of_directory), (trail.table, of_leaf)] {
+            if let Some(step) = step
+                && !low_flags(step.value).contains(wanted)
+            {
                 self.set_marks(step.at, wanted);
             }
         }
     }
 
+    #[inline(never)]
     fn set_marks(&mut self, at: PhysAddr, wanted: PteFlags) {
         let value = self.mem.read::<u32>(at);
         let missing = wanted - low_flags(u64::from(value));
@@ -279,6 +306,7 @@ impl<O: Observer> Mmu<O> {
         self.fill(level, page, &cached)
     }
 
+    #[inline]
     fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Mapped {
         let Filled {
             place,
@@ -309,6 +337,7 @@ impl<O: Observer> Mmu<O> {
         self.tlb.invalidate(page);
     }
 
+    #[inline]
     fn drop_front(&mut self, page: PageNumber) {
         if self.tlb.holds_large() {
             self.front.clear();
@@ -319,41 +348,33 @@ impl<O: Observer> Mmu<O> {
 
     /// Remembers a translation in the front array, with the verdicts that hold until a setting
     /// changes.
+    #[inline]
     fn fill_front(&mut self, addr: LinearAddr, access: Access, mapped: &Mapped) {
-        let Some(place) = mapped.place.filter(|_| self.use_front == FrontArray::On) else {
+        let is_used = self.use_front == FrontArray::On && access.privilege != Privilege::Implicit;
+        let Some(base) = self.ram_base(mapped.frame).filter(|_| is_used) else {
             return;
         };
-        let Some(base) = self.ram_base(mapped.frame) else {
-            return;
-        };
-        if access.privilege == Privilege::Implicit {
-            return;
-        }
         let tag = tag(addr, access.privilege);
         let tag_if = |allowed: bool| if allowed { tag } else { 0 };
         let allow = |kind| self.suffices(mapped.rights, Access { kind, ..access });
+        let place = mapped.place;
         if access.kind == AccessKind::Fetch {
-            self.front.set_fetch(
-                addr,
-                Line {
-                    read: tag,
-                    write: 0,
-                    base,
-                    place,
-                },
-            );
+            let line = Line {
+                read: tag,
+                write: 0,
+                base,
+                place,
+            };
+            self.front.set_fetch(addr, line);
         } else {
             let may_write = allow(AccessKind::Write) && !self.tracked.contains(mapped.frame);
-            let (read, write) = (tag_if(allow(AccessKind::Read)), tag_if(may_write));
-            self.front.set_data(
-                addr,
-                Line {
-                    read,
-                    write,
-                    base,
-                    place,
-                },
-            );
+            let line = Line {
+                read: tag_if(allow(AccessKind::Read)),
+                write: tag_if(may_write),
+                base,
+                place,
+            };
+            self.front.set_data(addr, line);
         }
     }
 
@@ -487,7 +508,7 @@ impl Mapped {
         Self {
             frame: leaf.frame,
             rights: leaf.rights,
-            place: Some(place),
+            place,
         }
     }
 }
@@ -505,4 +526,10 @@ pub(super) fn ram_addr(offset: u32) -> PhysAddr {
 )]
 fn low_flags(entry: u64) -> PteFlags {
     PteFlags::from_bits_truncate(entry as u32)
+}
+
+/// Returns whether the word lies on one page.
+#[inline(always)]
+fn is_on_one_page<T: Word>(addr: LinearAddr) -> bool {
+    addr.page_offset() <= PAGE_SIZE - T::SIZE
 }

@@ -1,6 +1,6 @@
 //! One set-associative array of translations, with exact replacement state.
 
-use crate::tlb::geometry::Geometry;
+use crate::tlb::geometry::{Geometry, Index, PageSizes};
 use crate::tlb::policy::Policy;
 
 /// A key of an array: a page number and, with it, whatever tells pages of different sizes apart.
@@ -15,6 +15,11 @@ const INVALID: Key = 0;
 #[derive(Clone, Debug)]
 pub(crate) struct Array<P> {
     geometry: Geometry,
+    /// The geometry's ways and its sets less one, ready for the look-up.
+    ways_per_set: usize,
+    set_mask: u64,
+    /// Whether the array holds small pages.
+    holds_small: bool,
     ways: Vec<Way<P>>,
     /// A word a set: the trees and bits of the PLRU policies, or FIFO's next way.
     states: Vec<u64>,
@@ -54,6 +59,9 @@ impl<P: Copy + Default> Array<P> {
         };
         Self {
             geometry,
+            ways_per_set: geometry.ways() as usize,
+            set_mask: u64::from(geometry.sets() - 1),
+            holds_small: geometry.sizes().contains(PageSizes::SMALL),
             ways: vec![empty; geometry.entries() as usize],
             states: vec![0; geometry.sets() as usize],
             touch,
@@ -66,11 +74,31 @@ impl<P: Copy + Default> Array<P> {
         self.geometry
     }
 
+    /// Returns whether the array holds small pages.
+    #[inline(always)]
+    pub(crate) fn holds_small(&self) -> bool {
+        self.holds_small
+    }
+
+    /// Returns the first slot of the set that holds this page number.
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "masked by the number of sets"
+    )]
+    fn first_slot(&self, number: u64) -> usize {
+        let number = match self.geometry.index() {
+            Index::LowBits => number,
+            Index::XorFold => number ^ (number >> self.set_mask.trailing_ones()),
+        };
+        (number & self.set_mask) as usize * self.ways_per_set
+    }
+
     /// Returns the slot that holds `key`, whose page number selects the set.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, number: u64, key: Key) -> Option<usize> {
-        let first = (self.geometry.set_of(number) * self.geometry.ways()) as usize;
-        let set = &self.ways[first..first + self.geometry.ways() as usize];
+        let first = self.first_slot(number);
+        let set = self.ways.get(first..first + self.ways_per_set)?;
         set.iter()
             .position(|way| way.key == key)
             .map(|way| first + way)
@@ -105,6 +133,7 @@ impl<P: Copy + Default> Array<P> {
     }
 
     /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
+    #[inline]
     pub(crate) fn fill(
         &mut self,
         number: u64,
@@ -112,37 +141,44 @@ impl<P: Copy + Default> Array<P> {
         payload: P,
         clock: u64,
     ) -> (usize, Option<Key>) {
-        let set = self.geometry.set_of(number) as usize;
-        let slot = set * self.geometry.ways() as usize + self.victim(set);
+        let first = self.first_slot(number);
+        let slot = first + self.victim(first);
         let old = self.ways[slot].key;
         self.ways[slot] = Way {
             key,
             stamp: clock,
             payload,
         };
-        self.touch(slot, clock);
+        if self.touch == Touch::State {
+            self.touch_state(slot);
+        }
         (slot, (old != INVALID).then_some(old))
     }
 
-    /// Returns the way of the set that makes room.
-    fn victim(&mut self, set: usize) -> usize {
-        let policy = self.geometry.policy();
-        let ways = self.geometry.ways();
-        let first = set * ways as usize;
-        let in_set = &self.ways[first..first + ways as usize];
-        if policy.prefers_invalid()
-            && let Some(way) = in_set.iter().position(|way| way.key == INVALID)
-        {
-            return way;
-        }
-        match policy {
+    /// Returns the way that makes room, of the set whose first slot this is.
+    #[inline]
+    fn victim(&mut self, first: usize) -> usize {
+        let in_set = &self.ways[first..first + self.ways_per_set];
+        match self.geometry.policy() {
             Policy::Lru | Policy::Fifo => oldest(in_set),
-            Policy::Random => {
-                self.random = next_random(self.random);
-                ((self.random >> 32) % u64::from(ways)) as usize
+            policy => {
+                let invalid = in_set.iter().position(|way| way.key == INVALID);
+                match invalid.filter(|_| policy.prefers_invalid()) {
+                    Some(way) => way,
+                    None => self.pointed(first, policy),
+                }
             }
-            _ => policy.pointed(self.states[set], ways) as usize,
         }
+    }
+
+    /// Returns the way that makes room by a policy that keeps no stamps.
+    fn pointed(&mut self, first: usize, policy: Policy) -> usize {
+        let ways = self.geometry.ways();
+        if policy == Policy::Random {
+            self.random = next_random(self.random);
+            return ((self.random >> 32) % u64::from(ways)) as usize;
+        }
+        policy.pointed(self.states[first / self.ways_per_set], ways) as usize
     }
 
     #[inline]
@@ -202,12 +238,18 @@ impl<P: Copy + Default> Array<P> {
     }
 }
 
-/// Returns the way with the smallest stamp. Under FIFO only fills set stamps.
+/// Returns the lowest invalid way, or else the one with the smallest stamp. Under FIFO only fills
+/// set stamps.
+#[inline]
 fn oldest<P>(set: &[Way<P>]) -> usize {
+    // Stamps are times of look-ups, which begin at 1: an invalid way is older than any valid one.
+    let age = |way: &Way<P>| if way.key == INVALID { 0 } else { way.stamp };
     let mut oldest = 0;
+    let mut least = u64::MAX;
     for (way, candidate) in set.iter().enumerate() {
-        if candidate.stamp < set[oldest].stamp {
-            oldest = way;
+        let age = age(candidate);
+        if age < least {
+            (oldest, least) = (way, age);
         }
     }
     oldest

@@ -177,20 +177,4 @@ impl Geometry {
     pub fn policy(self) -> Policy {
         self.policy
     }
-
-    /// Returns the set that holds this page number.
-    #[inline]
-    pub(crate) fn set_of(self, number: u64) -> u32 {
-        let sets = self.sets();
-        let number = match self.index {
-            Index::LowBits => number,
-            Index::XorFold => number ^ number >> sets.trailing_zeros(),
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "masked by a 32-bit number of sets"
-        )]
-        let set = number as u32 & (sets - 1);
-        set
-    }
 }
