@@ -42,6 +42,12 @@ pub enum Note {
         /// The line.
         line: SourceText,
     },
+    /// Where the block was opened.
+    #[error("opened in line {line}")]
+    OpenedIn {
+        /// Line of the opening directive.
+        line: u32,
+    },
     /// Where the name was defined before.
     #[error("first defined in line {line}")]
     DefinedBefore {
@@ -203,6 +209,18 @@ kinds! {
         /// Bytes that the constant needs.
         bytes: u32
     } = Some(2022), "the constant needs {bytes} bytes and does not fit the other operand";
+    /// An instruction that the selected processor does not have.
+    NotInCpu {
+        /// The mnemonic.
+        mnemonic: SourceText
+    } = Some(2085), "instruction or register not accepted in current CPU mode: {mnemonic}",
+        "select a later processor (.486, .586, .686), .mmx or .xmm for vector instructions, .386p for privileged ones";
+    /// REP or LOCK before an instruction that does not take it.
+    PrefixNotAllowed {
+        /// The prefix.
+        prefix: SourceText
+    } = Some(2068), "instruction prefix not allowed: {prefix}",
+        "REP stands before string instructions, LOCK before read-modify-write instructions on memory";
     /// A memory operand of unknown size.
     UnknownSize = Some(2023), "instruction operand must have size",
         "say how many bytes are meant: `byte ptr [eax]`, `dword ptr [eax]`";
@@ -444,7 +462,7 @@ kinds! {
     NoConditional {
         /// The directive.
         name: SourceText
-    } = Some(2031), "`{name}` without IF";
+    } = None, "`{name}` without IF";
     /// Values that are initialised in a segment for uninitialised data.
     InitializedInBss = Some(4010), "initialized data in a segment of uninitialized data: treated as zero";
     /// `[5]` means 5.

@@ -30,7 +30,7 @@ impl Assembler<'_> {
     ) -> Result<(), Reported> {
         use Directive as D;
         match directive {
-            D::Cpu(cpu) => self.set_cpu(cpu),
+            D::Cpu(cpu) => self.set_cpu(cpu, line.bytes(at)),
             D::Model => return self.model(line, at + 1),
             D::Code => return self.simple_section(line, at, SectionKind::Code),
             D::Data => return self.simple_section(line, at, SectionKind::Data),
@@ -105,9 +105,15 @@ impl Assembler<'_> {
         }
     }
 
-    fn set_cpu(&mut self, cpu: CpuOption) {
+    fn set_cpu(&mut self, cpu: CpuOption, name: &[u8]) {
+        match name.to_ascii_lowercase().as_slice() {
+            b".mmx" | b".k3d" => self.has_mmx = true,
+            b".xmm" => self.has_xmm = true,
+            _ => {}
+        }
         if cpu != CpuOption::Extension {
             self.cpu = cpu;
+            self.is_privileged = name.ends_with(b"p") || name.ends_with(b"P");
         }
     }
 
@@ -136,6 +142,10 @@ impl Assembler<'_> {
         }
         if self.has_model {
             return Ok(());
+        }
+        if matches!(self.cpu, CpuOption::I8086 | CpuOption::I286) {
+            let mnemonic = b".model flat"[..].into();
+            return Err(self.error(Kind::NotInCpu { mnemonic }, span));
         }
         self.has_model = true;
         for kind in [SectionKind::Code, SectionKind::Data] {
@@ -338,6 +348,11 @@ impl Assembler<'_> {
                 _ if register.is_segment_register() => Assumption::Nothing,
                 _ => {
                     let (ty, next) = self.parse_type(line, at)?;
+                    if ty == Type::Ptr(None) && next == at + 2 {
+                        let name = line.bytes(at + 1).into();
+                        let span = line.span(at + 1, next);
+                        return Err(self.error(Kind::UndefinedSymbol { name }, span));
+                    }
                     at = next - 1;
                     Assumption::Type(ty)
                 }
@@ -460,6 +475,12 @@ impl Assembler<'_> {
                 (ty, at) = self.external_type(line, at + 1)?;
             }
             self.declare_datum(line, name, ty, given);
+            if line.word(directive) == Word::Directive(Directive::Extern)
+                && let Some(id) = self.symbols.find_global(line.bytes(name))
+            {
+                // EXTERN names stand in the object even if nothing uses them.
+                self.use_symbol(id);
+            }
             while line.token(at).is_some_and(|token| !token.is(Punct::Comma)) {
                 at += 1;
             }

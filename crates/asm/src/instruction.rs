@@ -8,14 +8,14 @@ use crate::expr::{Distance, Scaled, Value};
 use crate::insn::encode::{ADDRESS_SIZE, Encoded, OPERAND_SIZE, encode, prefix_byte, segment_byte};
 use crate::insn::operand::{Immediate, Memory, Operand, RefKind, SymbolRef};
 use crate::insn::select::{SelectError, select};
-use crate::insn::table::{self, AddressPrefix, Mnemonic, Special};
+use crate::insn::table::{self, AddressPrefix, Mnemonic, Needs, Special};
 use crate::lex::Punct;
 use crate::line::Line;
 use crate::section::Target;
 use crate::source::{Span, to_u32};
 use crate::symbol::{SymbolId, SymbolKind};
 use crate::types::Type;
-use crate::words::{Prefix, Word, lookup};
+use crate::words::{CpuOption, Prefix, Word, lookup};
 
 /// No IA-32 instruction has more operands in its source.
 const MAX_OPERANDS: usize = 4;
@@ -39,8 +39,12 @@ impl Assembler<'_> {
             let word = name.into();
             return Err(self.error(Kind::UnknownStatement { word }, line.span(at, at + 1)));
         };
-        let values = self.operands(line, at + 1)?;
         let span = line.span(start, line.len());
+        if prefix.is_some_and(|prefix| !takes_prefix(mnemonic, prefix)) {
+            let prefix = line.bytes(start).into();
+            return Err(self.error(Kind::PrefixNotAllowed { prefix }, span));
+        }
+        let values = self.operands(line, at + 1)?;
         match mnemonic.special {
             Special::Jump | Special::Call | Special::ConditionalJump(_) if values.len() == 1 => {
                 self.branch(mnemonic, prefix, &values, line, at)
@@ -101,7 +105,7 @@ impl Assembler<'_> {
 
     fn plain(
         &mut self,
-        mnemonic: &Mnemonic,
+        mnemonic: &'static Mnemonic,
         prefix: Option<Prefix>,
         values: &[Value],
         line: &Line,
@@ -110,11 +114,40 @@ impl Assembler<'_> {
         let span = line.span(at, line.len());
         let mut operands = Vec::with_capacity(values.len());
         for value in values {
-            operands.push(self.operand(value, span)?);
+            let by_address = &*mnemonic.name == "lea" && value.symbol.is_some();
+            operands.push(if by_address {
+                // `lea eax,label` takes the address of code as of data.
+                Operand::Memory(self.memory(value, span)?)
+            } else {
+                self.operand(value, span)?
+            });
         }
+        let is_return =
+            mnemonic.special == Special::Return || mnemonic.special == Special::PlainReturn;
+        if is_return
+            && matches!(
+                operands[..],
+                [Operand::Immediate(Immediate {
+                    value: 0,
+                    symbol: None,
+                    ..
+                })]
+            )
+        {
+            operands.clear();
+        }
+        let mnemonic = if operands.is_empty() {
+            stack_form(mnemonic)
+        } else {
+            mnemonic
+        };
         let encoded = Self::choose(mnemonic, prefix, &mut operands);
         match encoded {
-            Ok(encoded) => self.emit(&encoded, span),
+            Ok((needs, _)) if !self.is_later_pass() && !self.cpu_has(needs) => {
+                let mnemonic = mnemonic.name.as_bytes().into();
+                Err(self.error(Kind::NotInCpu { mnemonic }, span))
+            }
+            Ok((_, encoded)) => self.emit(&encoded, span),
             Err(error) => {
                 let kind = select_error(error, mnemonic);
                 Err(self.error(kind, span))
@@ -127,28 +160,46 @@ impl Assembler<'_> {
         mnemonic: &Mnemonic,
         prefix: Option<Prefix>,
         operands: &mut [Operand],
-    ) -> Result<Encoded, SelectError> {
+    ) -> Result<(Needs, Encoded), SelectError> {
         if let (b"int", [Operand::Immediate(Immediate { value: 3, .. })]) =
             (mnemonic.name.as_bytes(), &operands[..])
         {
             const BREAKPOINT: u8 = 0xCC;
-            return Ok(Encoded {
-                bytes: vec![BREAKPOINT],
-                fixups: Vec::new(),
-            });
+            let bytes = vec![BREAKPOINT];
+            return Ok((
+                Needs::I386,
+                Encoded {
+                    bytes,
+                    fixups: Vec::new(),
+                },
+            ));
         }
         swap_exchanged(&mnemonic.name, operands);
         let first = select(mnemonic, operands);
         let error = match first {
-            Ok(form) => return Ok(encode(form, prefix, operands)),
+            Ok(form) => return Ok((form.needs, encode(form, prefix, operands))),
             Err(error) => error,
         };
         for variant in variants(&mnemonic.name, operands) {
             if let Ok(form) = select(mnemonic, &variant) {
-                return Ok(encode(form, prefix, &variant));
+                return Ok((form.needs, encode(form, prefix, &variant)));
             }
         }
         Err(error)
+    }
+
+    /// Whether the selected processor has an instruction.
+    fn cpu_has(&self, needs: Needs) -> bool {
+        use CpuOption as C;
+        match needs {
+            Needs::I386 => true,
+            Needs::I486 => matches!(self.cpu, C::I486 | C::I586 | C::I686),
+            Needs::I586 => matches!(self.cpu, C::I586 | C::I686),
+            Needs::I686 => self.cpu == C::I686,
+            Needs::Mmx => self.has_mmx || self.has_xmm,
+            Needs::Xmm => self.has_xmm,
+            Needs::Privilege => self.is_privileged,
+        }
     }
 
     /// Turns a value into an operand.
@@ -352,7 +403,7 @@ impl Assembler<'_> {
         if !is_constant {
             let encoded = Self::choose(push, None, &mut operands);
             return match encoded {
-                Ok(encoded) => self.emit(&encoded, span),
+                Ok((_, encoded)) => self.emit(&encoded, span),
                 Err(error) => Err(self.error(select_error(error, push), span)),
             };
         }
@@ -377,7 +428,7 @@ impl Assembler<'_> {
 
     fn branch(
         &mut self,
-        mnemonic: &Mnemonic,
+        mnemonic: &'static Mnemonic,
         prefix: Option<Prefix>,
         values: &[Value],
         line: &Line,
@@ -530,6 +581,53 @@ fn mnemonic_at(line: &Line, at: usize) -> Option<&'static Mnemonic> {
             Some(table::mnemonic(id))
         }
         _ => None,
+    }
+}
+
+/// `fadd` and its kind without operands work on the two topmost registers and pop one.
+fn stack_form(mnemonic: &'static Mnemonic) -> &'static Mnemonic {
+    let popping = match &*mnemonic.name {
+        "fadd" => "faddp",
+        "fmul" => "fmulp",
+        "fsub" => "fsubp",
+        "fsubr" => "fsubrp",
+        "fdiv" => "fdivp",
+        "fdivr" => "fdivrp",
+        _ => return mnemonic,
+    };
+    table::find(popping).map_or(mnemonic, table::mnemonic)
+}
+
+/// Whether an instruction can have a prefix.
+fn takes_prefix(mnemonic: &Mnemonic, prefix: Prefix) -> bool {
+    match prefix {
+        Prefix::Rep | Prefix::Repne => {
+            matches!(
+                mnemonic.special,
+                Special::Text { .. } | Special::UnsizedText { .. }
+            )
+        }
+        Prefix::Lock => matches!(
+            &*mnemonic.name,
+            "adc"
+                | "add"
+                | "and"
+                | "btc"
+                | "btr"
+                | "bts"
+                | "cmpxchg"
+                | "cmpxchg8b"
+                | "dec"
+                | "inc"
+                | "neg"
+                | "not"
+                | "or"
+                | "sbb"
+                | "sub"
+                | "xadd"
+                | "xchg"
+                | "xor"
+        ),
     }
 }
 

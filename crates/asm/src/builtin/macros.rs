@@ -173,16 +173,32 @@ endm
 cls macro
  invoke ClearScreen
 endm
+cfm$ macro quoted:vararg
+ local text
+ .data
+text db @CFormat(quoted),0
+ align 4
+ .code
+ exitm <offset text>
+endm
+cfmarg macro argument
+ local first
+ first substr <argument>,1,1
+ ifidn first,<\">
+  exitm cfm$(argument)
+ else
+  exitm <argument>
+ endif
+endm
 printf macro format:req,arguments:vararg
  local list
 list textequ <invoke crt_printf,>
-list catstr list,reparg(format)
- ifnb <arguments>
-  for argument,<arguments>
-list   catstr list,<,>,reparg(<argument>)
-  endm
- endif
+list catstr list,cfmarg(<format>)
+ for argument,<arguments>
+list  catstr list,<,>,reparg(<argument>)
+ endm
  list
+ exitm <>
 endm
 alloc macro bytes
  invoke GlobalAlloc,GMEM_FIXED or GMEM_ZEROINIT,bytes

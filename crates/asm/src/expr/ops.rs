@@ -324,6 +324,9 @@ impl Parser<'_, '_> {
                 ..Value::default()
             });
         }
+        if value.register.is_some() && matches!(operator, Operator::Length | Operator::LengthOf) {
+            return Err(self.fail(Kind::InvalidUseOfRegister, start));
+        }
         let ty = value.effective_type();
         let shape = value.shape.or_else(|| {
             let ty = ty?;

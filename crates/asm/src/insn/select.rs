@@ -65,7 +65,11 @@ fn memory_size(form: &Form) -> Option<u32> {
 }
 
 fn fits(form: &Form, operands: &[Operand]) -> bool {
+    // Nothing can be loaded into CS.
+    let loads_code_segment = form.operands.first() == Some(&Kind::seg_reg)
+        && operands.first() == Some(&Operand::Register(Register::CS));
     form.operands.len() == operands.len()
+        && !loads_code_segment
         && form
             .operands
             .iter()

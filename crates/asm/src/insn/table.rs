@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use iced_x86::{
-    Code, EncodingKind, MandatoryPrefix, OpCodeInfo, OpCodeOperandKind as Kind, OpCodeTableKind,
+    Code, CpuidFeature, DecoderOptions, EncodingKind, MandatoryPrefix, OpCodeInfo,
+    OpCodeOperandKind as Kind, OpCodeTableKind,
 };
 
 use crate::source::to_u32;
@@ -49,6 +50,22 @@ pub(crate) enum AddressPrefix {
     Yes,
 }
 
+/// What a source must have selected for an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Needs {
+    /// Any 32-bit processor.
+    I386,
+    I486,
+    I586,
+    I686,
+    /// `.mmx`
+    Mmx,
+    /// `.xmm`
+    Xmm,
+    /// The `p` of `.386p`.
+    Privilege,
+}
+
 /// One encodable form of an instruction.
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
@@ -63,6 +80,8 @@ pub(crate) struct Form {
     /// The opcode extension in the reg field of the `ModRM` byte.
     pub(crate) extension: Option<u8>,
     pub(crate) operands: Vec<Kind>,
+    /// The processor that has it.
+    pub(crate) needs: Needs,
     /// The size of a memory operand whose kind does not tell it; `None` if any size will do.
     pub(crate) memory_size: Option<u32>,
 }
@@ -113,10 +132,10 @@ fn build() -> Table {
     let mut forms: BTreeMap<String, Vec<(u32, Form)>> = BTreeMap::new();
     for code in Code::values() {
         let info = code.op_code();
-        if is_usable(info) {
+        if let (true, Some(needs)) = (is_usable(info), needs(code)) {
             let name = format!("{:?}", code.mnemonic()).to_ascii_lowercase();
             let entry = forms.entry(name).or_default();
-            if let Some(form) = form(info) {
+            if let Some(form) = form(info, needs) {
                 entry.push((rank(&form), form));
             }
         }
@@ -175,10 +194,57 @@ fn is_usable(info: &OpCodeInfo) -> bool {
     info.is_instruction()
         && info.mode32()
         && info.encoding() == EncodingKind::Legacy
+        && info.decoder_option() == DecoderOptions::NONE
         && !matches!(info.address_size(), 16 | 64)
 }
 
-fn form(info: &OpCodeInfo) -> Option<Form> {
+/// What an instruction needs, or `None` for instructions of processors that MASM does not know.
+fn needs(code: Code) -> Option<Needs> {
+    use CpuidFeature as F;
+    let mut needs = Needs::I386;
+    for feature in code.cpuid_features() {
+        let own = match feature {
+            F::INTEL8086
+            | F::INTEL186
+            | F::INTEL286
+            | F::INTEL386
+            | F::FPU
+            | F::FPU287
+            | F::FPU387 => Needs::I386,
+            F::INTEL486 => Needs::I486,
+            F::CPUID | F::CX8 | F::MSR | F::TSC => Needs::I586,
+            F::CMOV | F::MULTIBYTENOP | F::RDPMC | F::SEP | F::SYSCALL => Needs::I686,
+            F::MMX => Needs::Mmx,
+            F::SSE
+            | F::SSE2
+            | F::SSE3
+            | F::SSSE3
+            | F::SSE4_1
+            | F::SSE4_2
+            | F::SSE4A
+            | F::AES
+            | F::PCLMULQDQ
+            | F::POPCNT
+            | F::CLFSH
+            | F::FXSR
+            | F::MONITOR
+            | F::PAUSE
+            | F::CET_IBT => Needs::Xmm,
+            _ => return None,
+        };
+        if own != Needs::I386 && !(own == Needs::I686 && needs == Needs::Xmm) {
+            needs = own;
+        }
+    }
+    let is_privileged = code.op_code().must_be_cpl0() && code != Code::Hlt;
+    Some(if is_privileged && needs == Needs::I386 {
+        Needs::Privilege
+    } else {
+        needs
+    })
+}
+
+fn form(info: &OpCodeInfo, needs: Needs) -> Option<Form> {
     let operands = info.op_kinds().to_vec();
     if !operands.iter().all(|&kind| is_encodable(kind)) {
         return None;
@@ -197,10 +263,12 @@ fn form(info: &OpCodeInfo) -> Option<Form> {
     Some(Form {
         opcode: opcode_bytes(info)?,
         mandatory,
-        is_16_bit: info.operand_size() == 16,
+        // Loading a segment register moves 16 bits in any case.
+        is_16_bit: info.operand_size() == 16 && operands.first() != Some(&Kind::seg_reg),
         has_wait: info.fwait(),
         extension,
         operands,
+        needs,
         memory_size,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
-use crate::lex::{angle_len, ident_len, is_ident_start, is_space, quoted_len, trim};
+use crate::lex::{angle_len, ident_len, is_ident_start, is_space, quoted_len, trim, unquote};
 use crate::line::{Site, Text};
 use crate::symbol::{MacroId, SymbolKind};
 
@@ -252,7 +252,7 @@ impl Assembler<'_> {
         let lower = name.to_ascii_lowercase();
         if !matches!(
             lower.as_slice(),
-            b"@catstr" | b"@substr" | b"@instr" | b"@sizestr"
+            b"@catstr" | b"@substr" | b"@instr" | b"@sizestr" | b"@cformat"
         ) {
             return Ok(None);
         }
@@ -269,10 +269,73 @@ impl Assembler<'_> {
                 items.first().map_or(0, Vec::len).to_string().into_bytes()
             }
             b"@substr" => self.substring(&text, 0)?,
+            b"@cformat" => unescape(&text.bytes),
             _ => self.find_in_text(&text, 0)?.to_string().into_bytes(),
         };
         Ok(Some(result))
     }
+}
+
+/// Turns the escapes of C strings into numbers beside strings: `"a\\n"` becomes `"a",10`.
+fn unescape(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(len) = quoted_len(rest).filter(|_| matches!(byte, b'"' | b'\'')) else {
+            out.push(byte);
+            at += 1;
+            continue;
+        };
+        out.extend(unescape_string(rest.get(..len).unwrap_or_default()));
+        at += len;
+    }
+    out
+}
+
+fn unescape_string(token: &[u8]) -> Vec<u8> {
+    let quote = token.first().copied().unwrap_or(b'"');
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    let mut plain = Vec::new();
+    let text = unquote(token);
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let code: Option<&[u8]> = match text.get(at + 1).filter(|_| byte == b'\\') {
+            Some(b'n') => Some(b"13,10"),
+            Some(b't') => Some(b"9"),
+            Some(b'r') => Some(b"13"),
+            Some(b'\\') => Some(b"92"),
+            Some(b'q') => Some(b"34"),
+            Some(b'0') => Some(b"0"),
+            _ => None,
+        };
+        if let Some(code) = code {
+            if !plain.is_empty() {
+                parts.push(quoted_again(&mut plain, quote));
+            }
+            parts.push(code.to_vec());
+            at += 2;
+        } else {
+            plain.push(byte);
+            at += 1;
+        }
+    }
+    if !plain.is_empty() || parts.is_empty() {
+        parts.push(quoted_again(&mut plain, quote));
+    }
+    parts.join(&b","[..])
+}
+
+fn quoted_again(plain: &mut Vec<u8>, quote: u8) -> Vec<u8> {
+    let mut out = vec![quote];
+    for byte in plain.drain(..) {
+        out.push(byte);
+        if byte == quote {
+            out.push(byte);
+        }
+    }
+    out.push(quote);
+    out
 }
 
 /// Returns the place of the parenthesis that closes the one at `open`.

@@ -11,10 +11,11 @@ mod text;
 use std::rc::Rc;
 
 use crate::asm::Assembler;
-use crate::diagnostic::DiagnosticKind as Kind;
+use crate::diagnostic::{DiagnosticKind as Kind, Note};
 use crate::lex::{code_len, ident_len, is_ident_byte, is_space, trim};
 use crate::line::Text;
-use crate::source::Span;
+use crate::source::{SourceText, Span};
+use crate::structs::StructBuilder;
 use crate::symbol::{MacroId, SymbolKind};
 use crate::words::{Directive, Word, lookup};
 
@@ -121,47 +122,46 @@ impl Assembler<'_> {
         if self.is_stopped {
             return;
         }
+        let start = Span {
+            file,
+            line: 1,
+            column: 1,
+            len: 0,
+        };
+        let end = self.pre.last.map_or(start, |last| Span {
+            file,
+            line: last.line,
+            ..start
+        });
+        self.shown = None;
         if let Some(collector) = self.pre.collector.take() {
             let name = collector.name();
             self.error(Kind::OpenMacro { name }, collector.span);
         }
-        while let Some(open) = self.pre.conditionals.pop() {
-            self.error(
-                Kind::OpenBlock {
-                    name: b"IF"[..].into(),
-                },
-                open.span,
-            );
-        }
-        if let Some((span, name)) = self.flow.open_block() {
-            self.error(Kind::OpenBlock { name: name.into() }, span);
-        }
-        let open_proc = self.proc.and_then(|proc| self.procs.get(proc.0 as usize));
-        if let Some(proc) = open_proc {
+        let mut open: Vec<(SourceText, Span)> = Vec::new();
+        open.extend(
+            self.pre
+                .conditionals
+                .drain(..)
+                .map(|block| (b"IF"[..].into(), block.span)),
+        );
+        open.extend(
+            self.flow
+                .open_block()
+                .map(|(span, name)| (name.into(), span)),
+        );
+        open.extend(self.struct_stack.first().map(StructBuilder::opened));
+        let proc = self.proc.and_then(|proc| self.procs.get(proc.0 as usize));
+        open.extend(proc.and_then(|proc| {
             let symbol = self.symbols.get(proc.symbol);
-            let name = (&*symbol.name).into();
-            if let Some(span) = symbol.span {
-                self.error(Kind::OpenBlock { name }, span);
-            }
-        }
-        if let Some(open) = self.struct_stack.first() {
-            let (name, span) = open.opened();
-            self.error(Kind::OpenBlock { name }, span);
+            Some(((&*symbol.name).into(), symbol.span?))
+        }));
+        for (name, opened) in open {
+            let note = Some(Note::OpenedIn { line: opened.line });
+            self.error_with_note(Kind::OpenBlock { name }, end, note);
         }
         if !self.has_ended {
-            let start = Span {
-                file,
-                line: 1,
-                column: 1,
-                len: 0,
-            };
-            let span = self.pre.last.map_or(start, |last| Span {
-                file,
-                line: last.line,
-                ..start
-            });
-            self.shown = None;
-            self.error(Kind::EndMissing, span);
+            self.error(Kind::EndMissing, end);
         }
     }
 
@@ -464,7 +464,7 @@ impl Assembler<'_> {
         }
     }
 
-    fn warn_echo(&mut self, message: crate::source::SourceText, span: Span) {
+    fn warn_echo(&mut self, message: SourceText, span: Span) {
         self.warn(Kind::Echo { message }, span);
     }
 }
