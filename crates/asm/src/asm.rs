@@ -24,6 +24,9 @@ use crate::words::CpuOption;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Reported;
 
+/// The radix of numbers without a radix letter, until .radix changes it.
+const DEFAULT_RADIX: u32 = 10;
+
 /// What ASSUME says about a register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Assumption {
@@ -194,7 +197,7 @@ impl<'a> Assembler<'a> {
             here,
             types: TypeTable::default(),
             assumptions: Assumptions::default(),
-            radix: 10,
+            radix: DEFAULT_RADIX,
             cpu: CpuOption::I8086,
             is_privileged: false,
             has_mmx: false,
@@ -352,6 +355,7 @@ impl<'a> Assembler<'a> {
         self.changed = false;
         self.out.restart();
         self.assumptions = Assumptions::default();
+        self.radix = DEFAULT_RADIX;
         self.proc = None;
         self.anonymous_passed = 0;
         self.branch = 0;

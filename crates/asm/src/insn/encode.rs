@@ -239,3 +239,97 @@ fn push_immediate(out: &mut Encoded, kind: Kind, immediate: &Immediate) {
     out.bytes
         .extend(immediate.value.to_le_bytes().into_iter().take(len));
 }
+
+#[cfg(test)]
+mod tests {
+    use iced_x86::{Decoder, DecoderOptions};
+
+    use super::*;
+    use crate::insn::table::{self, Special};
+
+    /// An operand that only this kind accepts.
+    fn sample(kind: Kind) -> Operand {
+        use Kind as K;
+        let immediate = |value| {
+            Operand::Immediate(Immediate {
+                value,
+                symbol: None,
+                size: None,
+            })
+        };
+        let memory = |base, size| {
+            Operand::Memory(Memory {
+                base,
+                index: None,
+                scale: 1,
+                displacement: 0x10,
+                symbol: None,
+                segment: None,
+                size,
+            })
+        };
+        let base = Some(Register::EBX);
+        match kind {
+            K::mem_offs => memory(None, None),
+            K::mem => memory(base, None),
+            K::r8_or_mem => memory(base, Some(1)),
+            K::r16_or_mem => memory(base, Some(2)),
+            K::r32_or_mem => memory(base, Some(4)),
+            K::mm_or_mem | K::xmm_or_mem => memory(base, None),
+            K::r8_reg | K::r8_opcode => Operand::Register(Register::DL),
+            K::r16_reg | K::r16_rm | K::r16_opcode => Operand::Register(Register::DX),
+            K::r32_reg | K::r32_rm | K::r32_opcode => Operand::Register(Register::EDX),
+            K::seg_reg | K::fs => Operand::Register(Register::FS),
+            K::mm_reg | K::mm_rm => Operand::Register(Register::MM2),
+            K::xmm_reg | K::xmm_rm => Operand::Register(Register::XMM2),
+            K::cr_reg => Operand::Register(Register::CR2),
+            K::dr_reg => Operand::Register(Register::DR2),
+            K::al => Operand::Register(Register::AL),
+            K::cl => Operand::Register(Register::CL),
+            K::ax => Operand::Register(Register::AX),
+            K::dx => Operand::Register(Register::DX),
+            K::eax => Operand::Register(Register::EAX),
+            K::es => Operand::Register(Register::ES),
+            K::cs => Operand::Register(Register::CS),
+            K::ss => Operand::Register(Register::SS),
+            K::ds => Operand::Register(Register::DS),
+            K::gs => Operand::Register(Register::GS),
+            K::st0 => Operand::Register(Register::ST0),
+            K::sti_opcode => Operand::Register(Register::ST2),
+            K::imm8_const_1 => immediate(1),
+            _ => immediate(5),
+        }
+    }
+
+    #[test]
+    fn every_form_decodes_to_its_mnemonic_with_all_its_bytes() {
+        let mut count = 0;
+        let mut wrong = Vec::new();
+        for (name, id) in table::mnemonics() {
+            let mnemonic = table::mnemonic(id);
+            if *mnemonic.name != *name || mnemonic.special == Special::PlainReturn {
+                continue;
+            }
+            for form in &mnemonic.forms {
+                let operands: Vec<_> = form.operands.iter().map(|&kind| sample(kind)).collect();
+                let encoded = encode(form, None, &operands);
+                // WAIT is an instruction of its own to a decoder.
+                let bytes = &encoded.bytes[usize::from(form.has_wait)..];
+                let mut decoder = Decoder::new(32, bytes, DecoderOptions::NONE);
+                let instruction = decoder.decode();
+                let decoded = format!("{:?}", instruction.mnemonic()).to_ascii_lowercase();
+                let wanted = name.strip_prefix('f').filter(|_| form.has_wait);
+                let wanted = wanted.map_or(name.to_string(), |rest| format!("fn{rest}"));
+                if instruction.len() != bytes.len() || decoded != wanted {
+                    wrong.push(format!(
+                        "{name} {:?}: {bytes:02X?} is {decoded}",
+                        form.operands
+                    ));
+                }
+                count += 1;
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new());
+        assert!(count > 1000, "only {count} forms");
+    }
+}

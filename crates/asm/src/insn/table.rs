@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use iced_x86::{
-    Code, CpuidFeature, DecoderOptions, EncodingKind, MandatoryPrefix, OpCodeInfo,
-    OpCodeOperandKind as Kind, OpCodeTableKind,
+    Code, CpuidFeature, DecoderOptions, EncodingKind, MandatoryPrefix, Mnemonic as IcedMnemonic,
+    OpCodeInfo, OpCodeOperandKind as Kind, OpCodeTableKind,
 };
 
 use crate::source::to_u32;
@@ -132,7 +132,10 @@ fn build() -> Table {
     let mut forms: BTreeMap<String, Vec<(u32, Form)>> = BTreeMap::new();
     for code in Code::values() {
         let info = code.op_code();
-        if let (true, Some(needs)) = (is_usable(info), needs(code)) {
+        if is_usable(info)
+            && !UNNAMED.contains(&code.mnemonic())
+            && let Some(needs) = needs(code)
+        {
             let name = format!("{:?}", code.mnemonic()).to_ascii_lowercase();
             let entry = forms.entry(name).or_default();
             if let Some(form) = form(info, needs) {
@@ -197,6 +200,9 @@ fn is_usable(info: &OpCodeInfo) -> bool {
         && info.decoder_option() == DecoderOptions::NONE
         && !matches!(info.address_size(), 16 | 64)
 }
+
+/// Instructions that have no name in MASM.
+const UNNAMED: [IcedMnemonic; 2] = [IcedMnemonic::Reservednop, IcedMnemonic::Ud0];
 
 /// What an instruction needs, or `None` for instructions of processors that MASM does not know.
 fn needs(code: Code) -> Option<Needs> {

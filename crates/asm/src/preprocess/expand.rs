@@ -147,6 +147,9 @@ impl Assembler<'_> {
             return Ok(None);
         }
         let after = start + len;
+        if scope == Scope::Everywhere {
+            return self.pasted(bytes, start, after, site, depth);
+        }
         let spaces = bytes
             .iter()
             .skip(after)
@@ -207,6 +210,29 @@ impl Assembler<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// A name in a line after `%`: an `&` on either side goes with it.
+    fn pasted(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        site: Site,
+        depth: u32,
+    ) -> Result<Option<Replacement>, Reported> {
+        let len = end - start;
+        let found = self.replacement(bytes, start, len, Scope::Statement, site, depth)?;
+        Ok(found.map(|found| {
+            let is_pasted = |at: usize| bytes.get(at) == Some(&b'&');
+            let before = start.checked_sub(1).filter(|&at| is_pasted(at));
+            let after = found.end + usize::from(is_pasted(found.end));
+            Replacement {
+                start: before.unwrap_or(start),
+                end: after,
+                text: found.text,
+            }
+        }))
     }
 
     fn is_function(&self, id: MacroId) -> bool {

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use crate::asm::Assembler;
 use crate::diagnostic::{DiagnosticKind as Kind, Note};
+use crate::insn::table;
 use crate::lex::{code_len, ident_len, is_ident_byte, is_space, trim};
 use crate::line::Text;
 use crate::source::{SourceText, Span};
@@ -103,6 +104,12 @@ fn directive(word: &[u8]) -> Option<Directive> {
     }
 }
 
+/// Whether a word is the name of an instruction.
+fn is_mnemonic(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|word| table::find(&word.to_ascii_lowercase()).is_some())
+}
+
+/// Returns the line without the `%` that may precede it.
 /// Returns the line without the `%` that may precede it.
 fn without_percent(line: &[u8]) -> &[u8] {
     let line = trim(line);
@@ -205,7 +212,8 @@ impl Assembler<'_> {
                     text.truncate(end);
                     true
                 }
-                Some(b',') => true,
+                // MASM joins lists, not the operands of an instruction.
+                Some(b',') => !is_mnemonic(first.first(&text.bytes)),
                 _ => false,
             };
             if !joined || text.bytes.len() > self.options.max_line_bytes as usize {
