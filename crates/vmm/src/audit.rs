@@ -171,7 +171,7 @@ impl Vmm {
             let end = vad.pages.end().bits();
             let mut at = vad.pages.start().bits();
             while at < end {
-                let covered = space.next_covered(mmu.mem(), at, end).unwrap_or(end);
+                let covered = space.next_covered(at, end).unwrap_or(end);
                 if matches!(vad.unsaid, Unsaid::Committed(_)) && vad.kind() != RegionType::Mapped {
                     committed += covered - at;
                 }
@@ -333,7 +333,7 @@ impl Vmm {
         for region in space.regions.values() {
             let end = region.vad.pages.end().bits();
             let mut at = region.vad.pages.start().bits();
-            while let Some(covered) = space.next_covered(mmu.mem(), at, end) {
+            while let Some(covered) = space.next_covered(at, end) {
                 if let tables::Entry::Page(entry) =
                     tables::entry(mmu.mem(), space.root, page_of(covered))
                 {

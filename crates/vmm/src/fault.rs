@@ -259,7 +259,7 @@ impl Vmm {
         } = wanted;
         // A new table can push the page's own frame out, so it comes first, and what was read of
         // the page before it counts no more.
-        if self.needs_table(mmu, process, page) {
+        if self.needs_table(process, page) {
             self.add_tables(mmu, process, PageRange::single(page))
                 .map_err(|_| InPageCause::NoFrame)?;
             return self.retry(mmu, attempt, wanted);
@@ -308,8 +308,8 @@ impl Vmm {
         }
     }
 
-    fn needs_table<O: Observer>(&self, mmu: &Mmu<O>, process: ProcessId, page: PageNumber) -> bool {
-        !pagefault_mmu::tables::has_table(mmu.mem(), self.space(process).root, page)
+    fn needs_table(&self, process: ProcessId, page: PageNumber) -> bool {
+        !self.space(process).is_covered(page)
     }
 
     /// Answers a fault on a page that is mapped: only a write can need more than that.

@@ -42,7 +42,11 @@ pub(crate) struct Space {
     pub(crate) directories: Vec<FrameNumber>,
     pub(crate) user: UserSpace,
     /// By first page.
-    pub(crate) regions: BTreeMap<u32, Region>,
+    ///
+    /// Boxed, so that the tree's nodes stay small when there are tens of thousands.
+    pub(crate) regions: BTreeMap<u32, Box<Region>>,
+    /// The page tables, by the number of the first page that each covers.
+    pub(crate) tables: BTreeMap<u32, FrameNumber>,
     pub(crate) granules: Granules,
     pub(crate) limits: WorkingSetLimits,
     /// Present entries.
@@ -93,6 +97,7 @@ impl Space {
             directories,
             user,
             regions: BTreeMap::new(),
+            tables: BTreeMap::new(),
             granules: Granules::new(user.pages()),
             limits,
             resident_pages: 0,
@@ -127,10 +132,11 @@ impl Space {
 
     pub(crate) fn insert(&mut self, region: Region) {
         self.granules.take(region.vad.pages);
-        self.regions.insert(region.vad.pages.start().bits(), region);
+        self.regions
+            .insert(region.vad.pages.start().bits(), Box::new(region));
     }
 
-    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Region> {
+    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Box<Region>> {
         let region = self.regions.remove(&base.bits())?;
         self.granules.release(region.vad.pages);
         Some(region)
@@ -156,53 +162,66 @@ impl Space {
 
     /// Returns whether every entry of `pages` leaves the say to the region.
     pub(crate) fn is_unsaid(&self, mem: &PhysMemory, pages: PageRange) -> bool {
-        let mut at = pages.start().bits();
-        while at < pages.end().bits() {
-            let table_end = (at / self.root.pages_per_table() + 1) * self.root.pages_per_table();
-            let end = table_end.min(pages.end().bits());
-            if let Some(table) = tables::table(mem, self.root, page(at)) {
-                let first = table.first().bits();
-                if (at..end).any(|number| table.raw(number - first) != 0) {
-                    return false;
-                }
-            } else if tables::entry(mem, self.root, page(at)) != Entry::NoTable {
-                return false;
-            }
-            at = end;
-        }
-        true
+        let per_table = self.root.pages_per_table();
+        let (start, end) = (pages.start().bits(), pages.end().bits());
+        let first = start - start % per_table;
+        self.tables.range(first..end).all(|(&table_start, _)| {
+            let table = tables::table(mem, self.root, page(table_start));
+            let mut part = start.max(table_start)..end.min(table_start + per_table);
+            table.is_none_or(|table| part.all(|number| table.raw(number - table_start) == 0))
+        })
     }
 
     /// Returns the first page from `from` on, below `end`, that a table covers.
-    pub(crate) fn next_covered(&self, mem: &PhysMemory, from: u32, end: u32) -> Option<u32> {
-        let per_table = self.root.pages_per_table();
-        let mut at = from;
-        while at < end {
-            if tables::has_table(mem, self.root, page(at)) {
-                return Some(at);
-            }
-            at = (at / per_table + 1) * per_table;
+    pub(crate) fn next_covered(&self, from: u32, end: u32) -> Option<u32> {
+        if from >= end {
+            return None;
         }
-        None
+        let first = from - from % self.root.pages_per_table();
+        let (&start, _) = self.tables.range(first..end).next()?;
+        Some(start.max(from))
+    }
+
+    /// Returns whether a table covers the page.
+    pub(crate) fn is_covered(&self, page: PageNumber) -> bool {
+        self.tables
+            .contains_key(&(page.bits() - page.bits() % self.root.pages_per_table()))
     }
 
     /// Returns the first page of each table that should cover one of `pages`, and does not exist.
-    pub(crate) fn missing_tables(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
-        let per_table = self.root.pages_per_table();
-        let first = pages.start().bits() / per_table;
-        let last = (pages.end().bits() - 1) / per_table;
-        let starts = (first..=last).map(|table| page(table * per_table));
+    pub(crate) fn missing_tables(&self, pages: PageRange) -> Vec<PageNumber> {
+        let starts = table_starts(self.root, pages);
         starts
-            .filter(|&start| !tables::has_table(mem, self.root, start))
+            .filter(|&start| !self.tables.contains_key(&start))
+            .map(page)
             .collect()
+    }
+
+    /// Returns the pages of `pages` whose entries say something, in order.
+    pub(crate) fn said(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
+        let per_table = self.root.pages_per_table();
+        let (start, end) = (pages.start().bits(), pages.end().bits());
+        let first = start - start % per_table;
+        let mut said = Vec::new();
+        for (&table_start, _) in self.tables.range(first..end) {
+            let Some(table) = tables::table(mem, self.root, page(table_start)) else {
+                continue;
+            };
+            let part = start.max(table_start)..end.min(table_start + per_table);
+            let says = |&number: &u32| table.raw(number - table_start) != 0;
+            said.extend(part.filter(says).map(page));
+        }
+        said
     }
 
     /// Returns the first page of each table over `pages` in which no entry says anything.
     pub(crate) fn empty_tables(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
         let per_table = self.root.pages_per_table();
-        let first = pages.start().bits() / per_table;
-        let last = (pages.end().bits() - 1) / per_table;
-        let starts = (first..=last).map(|table| page(table * per_table));
+        let first = pages.start().bits() - pages.start().bits() % per_table;
+        let starts = self
+            .tables
+            .range(first..pages.end().bits())
+            .map(|(&start, _)| page(start));
         let is_empty = |&start: &PageNumber| {
             let table = tables::table(mem, self.root, start);
             table.is_some_and(|table| (0..per_table).all(|index| table.raw(index) == 0))
@@ -238,6 +257,14 @@ pub(crate) fn decode(entry: Entry, sections: &Sections, vad: &Vad, page: PageNum
     PageState::Committed(backing.0, backing.1)
 }
 
+/// Returns the first page of each table over `pages`, whether it exists or not.
+fn table_starts(root: Root, pages: PageRange) -> impl Iterator<Item = u32> {
+    let per_table = root.pages_per_table();
+    let first = pages.start().bits() / per_table;
+    let last = (pages.end().bits() - 1) / per_table;
+    (first..=last).map(move |table| table * per_table)
+}
+
 /// Returns the state of a page whose entry says nothing.
 fn unsaid(sections: &Sections, vad: &Vad, page: PageNumber) -> PageState {
     match (vad.unsaid, vad.section_page(page)) {
@@ -252,6 +279,11 @@ fn unsaid(sections: &Sections, vad: &Vad, page: PageNumber) -> PageState {
         }
     }
 }
+
+/// The size of an entry of a two-level table.
+const PTE_BYTES: u32 = 4;
+/// The size of an entry of a PAE table.
+const PAE_ENTRY_BYTES: u32 = 8;
 
 /// Rewrites entries of one space, and pays for what becomes stale.
 pub(crate) struct Editor<'a, O: Observer> {
@@ -270,6 +302,36 @@ impl<'a, O: Observer> Editor<'a, O> {
         match tables::set_software(self.mmu.mem_mut(), self.root, page, new.entry()) {
             Ok(stale) => self.pay(stale),
             Err(missing) => assert!(new == SoftwarePte::AskRegion, "{missing}: {new:?}"),
+        }
+    }
+
+    /// Gives a meaning to the entries of a table that say nothing so far.
+    ///
+    /// Absent before and absent after: nothing becomes stale.
+    pub(crate) fn fill_unsaid(
+        &mut self,
+        table: FrameNumber,
+        table_start: u32,
+        pages: std::ops::Range<u32>,
+        new: SoftwarePte,
+    ) {
+        let mem = self.mmu.mem_mut();
+        for number in pages {
+            let index = number - table_start;
+            match self.root {
+                Root::TwoLevel(_) => {
+                    let at = table.byte(index * PTE_BYTES);
+                    if mem.read::<u32>(at) == 0 {
+                        mem.write(at, new.bits());
+                    }
+                }
+                Root::Pae(_) => {
+                    let at = table.byte(index * PAE_ENTRY_BYTES);
+                    if mem.read::<u64>(at) == 0 {
+                        mem.write(at, u64::from(new.bits()));
+                    }
+                }
+            }
         }
     }
 

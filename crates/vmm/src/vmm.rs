@@ -371,11 +371,12 @@ impl Vmm {
         process: ProcessId,
         pages: PageRange,
     ) -> Result<(), NoFrame> {
-        for start in self.space(process).missing_tables(mmu.mem(), pages) {
+        for start in self.space(process).missing_tables(pages) {
             let table = self.take_table(mmu, process)?;
             let root = self.space(process).root;
             let added = tables::add_table(mmu.mem_mut(), root, start, table);
             added.expect("the directory exists and had no entry there");
+            self.space_mut(process).tables.insert(start.bits(), table);
         }
         Ok(())
     }
@@ -392,6 +393,7 @@ impl Vmm {
         for start in space.empty_tables(mmu.mem(), pages) {
             if let Some((table, stale)) = tables::remove_table(mmu.mem_mut(), root, start) {
                 self.editor(mmu, process).pay(Some(stale));
+                self.space_mut(process).tables.remove(&start.bits());
                 self.free_table(table);
             }
         }

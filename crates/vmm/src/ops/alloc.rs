@@ -359,15 +359,11 @@ impl Vmm {
         let fresh = self.count_reserved(mmu, process, vad, pages);
         self.check_commit(fresh)?;
         let covers_all = pages == vad.pages;
-        if covers_all && self.space(process).is_unsaid(mmu.mem(), pages) {
-            let region = self.space_mut(process).region_mut(pages.start());
-            region.expect("found above").vad.unsaid = Unsaid::Committed(protection);
-        } else {
+        if !(covers_all && self.space(process).is_unsaid(mmu.mem(), pages)) {
             self.add_tables(mmu, process, pages)?;
-            for page in pages.pages() {
-                self.set_protection(mmu, process, vad, page, protection);
-            }
         }
+        // Nothing below can fail.
+        self.apply(mmu, process, vad, pages, protection);
         self.commit.charge(fresh);
         let region = self
             .space_mut(process)
@@ -387,12 +383,16 @@ impl Vmm {
         pages: PageRange,
     ) -> u32 {
         let space = self.space(process);
-        if vad.unsaid == Unsaid::Reserved && space.is_unsaid(mmu.mem(), pages) {
-            return pages.len_pages();
+        let said = space.said(mmu.mem(), pages);
+        let is_reserved =
+            |&page: &PageNumber| self.page_state(mmu, space, vad, page) == PageState::Reserved;
+        let reserved = said.iter().copied().filter(is_reserved).count();
+        let reserved = u32::try_from(reserved).unwrap_or(u32::MAX);
+        let unsaid = pages.len_pages() - u32::try_from(said.len()).unwrap_or(0);
+        match vad.unsaid {
+            Unsaid::Reserved => reserved + unsaid,
+            Unsaid::Committed(_) => reserved,
         }
-        let is_reserved = |page| self.page_state(mmu, space, vad, page) == PageState::Reserved;
-        let count = pages.pages().filter(|&page| is_reserved(page)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
     }
 }
 

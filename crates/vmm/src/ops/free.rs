@@ -4,7 +4,7 @@ use pagefault_mmu::{LinearAddr, Mmu, Observer};
 use thiserror::Error;
 
 use crate::config::Profile;
-use crate::range::{PageRange, page};
+use crate::range::PageRange;
 use crate::region::{Region, Source, Unsaid, Vad};
 use crate::software::SoftwarePte;
 use crate::space::{PageState, ProcessId};
@@ -249,17 +249,36 @@ impl Vmm {
         pages: PageRange,
         new: SoftwarePte,
     ) {
-        let end = pages.end().bits();
-        let mut at = pages.start().bits();
-        while let Some(covered) = self.space(process).next_covered(mmu.mem(), at, end) {
-            let number = page(covered);
-            match self.page_state(mmu, self.space(process), vad, number) {
+        let said = self.space(process).said(mmu.mem(), pages);
+        for page in said {
+            let state = self.page_state(mmu, self.space(process), vad, page);
+            match state {
                 PageState::Committed(_, backing) => {
-                    self.drop_page(mmu, process, number, backing, new);
+                    self.drop_page(mmu, process, page, backing, new);
                 }
-                PageState::Reserved => self.editor(mmu, process).set_software(number, new),
+                PageState::Reserved => self.editor(mmu, process).set_software(page, new),
             }
-            at = covered + 1;
+        }
+        if new != SoftwarePte::AskRegion {
+            self.fill_unsaid(mmu, process, pages, new);
+        }
+    }
+
+    /// Gives a meaning to the entries of `pages` that say nothing so far, where there are tables.
+    pub(crate) fn fill_unsaid<O: Observer>(
+        &self,
+        mmu: &mut Mmu<O>,
+        process: ProcessId,
+        pages: PageRange,
+        new: SoftwarePte,
+    ) {
+        let space = self.space(process);
+        let per_table = space.root.pages_per_table();
+        let (start, end) = (pages.start().bits(), pages.end().bits());
+        let mut editor = self.editor(mmu, process);
+        for (&table_start, &table) in space.tables.range(start - start % per_table..end) {
+            let part = start.max(table_start)..end.min(table_start + per_table);
+            editor.fill_unsaid(table, table_start, part, new);
         }
     }
 
@@ -270,7 +289,7 @@ impl Vmm {
         mmu: &mut Mmu<O>,
         process: ProcessId,
         vad: &Vad,
-    ) -> Option<Region> {
+    ) -> Option<Box<Region>> {
         match vad.source {
             Source::Large => self.drop_large(mmu, process, vad),
             _ => self.drop_pages(mmu, process, vad, vad.pages, SoftwarePte::AskRegion),

@@ -174,15 +174,25 @@ impl Vmm {
         let not_allocated = ProtectError::NotAllocated { pages };
         let vad = space.region_around(pages).ok_or(not_allocated)?.vad;
         self.check_rights(&vad, pages, protection)?;
-        let old = self.protection_of_first(mmu, process, &vad, pages)?;
+        let first = self.first_state(mmu, process, &vad, pages)?;
 
-        self.apply(mmu, process, &vad, pages, vad.cached(protection))?;
+        let new = vad.cached(protection);
+        self.add_tables_unless_silent(mmu, process, &vad, pages)?;
+        // Nothing below can fail. A table that was added cannot have changed the state of a page
+        // that had none.
+        match pages.len_pages() {
+            1 => self.set_protection_of(mmu, process, &vad, pages.start(), new, first),
+            _ => self.apply(mmu, process, &vad, pages, new),
+        }
         let region = self
             .space_mut(process)
             .region_mut(pages.start())
             .expect("found above");
         region.history.protect(pages, caller.origin);
-        Ok(old)
+        match first {
+            PageState::Committed(old, _) => Ok(old),
+            PageState::Reserved => unreachable!("each page is committed"),
+        }
     }
 
     /// Returns whether the region's kind lets its pages have the protection.
@@ -222,54 +232,92 @@ impl Vmm {
         })
     }
 
-    /// Returns the protection of the first page, if all are committed.
-    fn protection_of_first<O: Observer>(
+    /// Returns the state of the first page, if all are committed.
+    fn first_state<O: Observer>(
         &self,
         mmu: &Mmu<O>,
         process: ProcessId,
         vad: &Vad,
         pages: PageRange,
-    ) -> Result<Protection, ProtectError> {
+    ) -> Result<PageState, ProtectError> {
         let space = self.space(process);
-        if let (Unsaid::Committed(protection), Source::Private) = (vad.unsaid, vad.source)
-            && pages.len_pages() > 1
-            && space.is_unsaid(mmu.mem(), pages)
-        {
-            return Ok(protection);
+        let first = self.page_state(mmu, space, vad, pages.start());
+        let silent_are_committed = vad.unsaid != Unsaid::Reserved && is_plain(vad);
+        let not_committed =
+            |&page: &PageNumber| self.page_state(mmu, space, vad, page) == PageState::Reserved;
+        let reserved = if first == PageState::Reserved {
+            Some(pages.start())
+        } else if pages.len_pages() == 1 {
+            None
+        } else if silent_are_committed {
+            space.said(mmu.mem(), pages).into_iter().find(not_committed)
+        } else {
+            pages.pages().find(not_committed)
+        };
+        match reserved {
+            Some(page) => Err(ProtectError::NotCommitted { page }),
+            None => Ok(first),
         }
-        let mut old = None;
-        for page in pages.pages() {
-            match self.page_state(mmu, space, vad, page) {
-                PageState::Reserved => return Err(ProtectError::NotCommitted { page }),
-                PageState::Committed(protection, _) => old = old.or(Some(protection)),
-            }
-        }
-        Ok(old.expect("a range has a first page"))
     }
 
-    /// Gives committed pages a protection.
-    fn apply<O: Observer>(
+    /// Returns whether the whole region is concerned and no entry of it says anything: then the
+    /// region can say it all.
+    fn is_silent<O: Observer>(
+        &self,
+        mmu: &Mmu<O>,
+        process: ProcessId,
+        vad: &Vad,
+        pages: PageRange,
+    ) -> bool {
+        is_plain(vad) && pages == vad.pages && self.space(process).is_unsaid(mmu.mem(), pages)
+    }
+
+    fn add_tables_unless_silent<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        process: ProcessId,
+        vad: &Vad,
+        pages: PageRange,
+    ) -> Result<(), NoFrame> {
+        let is_silent = pages.len_pages() > 1 && self.is_silent(mmu, process, vad, pages);
+        if is_silent {
+            Ok(())
+        } else {
+            self.add_tables(mmu, process, pages)
+        }
+    }
+
+    /// Gives pages a protection, committing those that are not committed. Tables must cover them,
+    /// unless they are a whole region of which no entry says anything.
+    pub(crate) fn apply<O: Observer>(
         &mut self,
         mmu: &mut Mmu<O>,
         process: ProcessId,
         vad: &Vad,
         pages: PageRange,
         protection: Protection,
-    ) -> Result<(), NoFrame> {
-        let is_plain = matches!(vad.source, Source::Private | Source::Image);
-        if is_plain && pages == vad.pages && self.space(process).is_unsaid(mmu.mem(), pages) {
+    ) {
+        if self.is_silent(mmu, process, vad, pages) {
             let region = self
                 .space_mut(process)
                 .region_mut(pages.start())
                 .expect("has a VAD");
             region.vad.unsaid = Unsaid::Committed(protection);
-            return Ok(());
+            return;
         }
-        self.add_tables(mmu, process, pages)?;
-        for page in pages.pages() {
+        if !is_plain(vad) {
+            for page in pages.pages() {
+                self.set_protection(mmu, process, vad, page, protection);
+            }
+            return;
+        }
+        for page in self.space(process).said(mmu.mem(), pages) {
             self.set_protection(mmu, process, vad, page, protection);
         }
-        Ok(())
+        let new = vad.shortest(SoftwarePte::DemandZero(protection));
+        if new != SoftwarePte::AskRegion {
+            self.fill_unsaid(mmu, process, pages, new);
+        }
     }
 
     /// Gives a page a protection, committing it if it is not committed. A table must cover it.
@@ -282,6 +330,19 @@ impl Vmm {
         protection: Protection,
     ) {
         let state = self.page_state(mmu, self.space(process), vad, page);
+        self.set_protection_of(mmu, process, vad, page, protection, state);
+    }
+
+    /// The same for a page whose state is known.
+    fn set_protection_of<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        process: ProcessId,
+        vad: &Vad,
+        page: PageNumber,
+        protection: Protection,
+        state: PageState,
+    ) {
         let PageState::Committed(_, backing) = state else {
             let new = match vad.source {
                 Source::View { .. } => SoftwarePte::Prototype(protection),
@@ -340,3 +401,8 @@ impl Vmm {
 
 /// The size of the old protection in the caller's memory: a DWORD.
 const OLD_PROTECTION_BYTES: u32 = 4;
+
+/// Returns whether the region's pages begin as zeros that nobody shares.
+fn is_plain(vad: &Vad) -> bool {
+    matches!(vad.source, Source::Private | Source::Image)
+}

@@ -117,7 +117,7 @@ impl Vmm {
         for vad in vads {
             let end = vad.pages.end().bits();
             let mut at = vad.pages.start().bits();
-            while let Some(number) = self.space(process).next_covered(mmu.mem(), at, end) {
+            while let Some(number) = self.space(process).next_covered(at, end) {
                 at = number + 1;
                 self.trim(mmu, process, PageRange::single(page(number)));
             }

@@ -18,12 +18,27 @@ pub(super) struct WorkingSetClock {
     now: u64,
 }
 
+/// How far the hand looks for the best victim before it takes the best that it has met.
+const SCAN_FRAMES: usize = 64;
+
 /// What the hand has met on its way, to fall back on.
 #[derive(Debug, Default)]
 struct Fallback {
     old_modified: Option<FrameNumber>,
     clean: Option<FrameNumber>,
     any: Option<FrameNumber>,
+    used: Option<FrameNumber>,
+}
+
+impl Fallback {
+    /// Returns whether there is a page that was not used since the hand last passed it.
+    fn is_some(&self) -> bool {
+        self.old_modified.or(self.clean).or(self.any).is_some()
+    }
+
+    fn best(&self) -> Option<FrameNumber> {
+        self.old_modified.or(self.clean).or(self.any).or(self.used)
+    }
 }
 
 impl Replacement for WorkingSetClock {
@@ -41,7 +56,10 @@ impl Replacement for WorkingSetClock {
         self.now += 1;
         let window = self.frames.len() as u64;
         let mut fallback = Fallback::default();
-        for _ in 0..self.frames.len() {
+        for step in 0..2 * self.frames.len() {
+            if step >= SCAN_FRAMES && fallback.is_some() {
+                break;
+            }
             let frame = self.frames.front()?;
             self.frames.rotate();
             if !candidates.may_take(frame) {
@@ -49,7 +67,7 @@ impl Replacement for WorkingSetClock {
             }
             if candidates.take_referenced(frame) {
                 self.last_use.insert(frame, self.now);
-                fallback.any.get_or_insert(frame);
+                fallback.used.get_or_insert(frame);
                 continue;
             }
             let used = self.last_use.get(&frame).copied().unwrap_or_default();
@@ -62,6 +80,6 @@ impl Replacement for WorkingSetClock {
                 (false, true) => fallback.any.get_or_insert(frame),
             };
         }
-        fallback.old_modified.or(fallback.clean).or(fallback.any)
+        fallback.best()
     }
 }

@@ -61,7 +61,7 @@ fn is_protection(bits: u32) -> bool {
     let base = bits & 0xff;
     let modifiers = bits & 0x700;
     bits & !0x7ff == 0
-        && base.count_ones() == 1
+        && base.is_power_of_two()
         && modifiers.count_ones() <= 1
         && (base != 1 || modifiers == 0)
 }
