@@ -14,19 +14,30 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("pagefault-vmm", &["pagefault-mmu"]),
     ("pagefault-cpu", &["pagefault-mmu"]),
     ("pagefault-tlbsim", &["pagefault-mmu"]),
-    ("pagefault-machine", &["pagefault-vmm", "pagefault-cpu", "pagefault-asm"]),
+    (
+        "pagefault-machine",
+        &["pagefault-vmm", "pagefault-cpu", "pagefault-asm"],
+    ),
     ("pagefault-lab", &["pagefault-machine", "pagefault-tlbsim"]),
     ("pagefault-gdb", &["pagefault-machine"]),
     (
         "pagefault",
-        &["pagefault-lab", "pagefault-gdb", "pagefault-tlbsim", "pagefault-machine", "pagefault-asm"],
+        &[
+            "pagefault-lab",
+            "pagefault-gdb",
+            "pagefault-tlbsim",
+            "pagefault-machine",
+            "pagefault-asm",
+        ],
     ),
 ];
 
 #[test]
 fn dependencies_are_the_arrows_of_the_design() {
-    let arrows: BTreeMap<_, BTreeSet<_>> =
-        ARROWS.iter().map(|&(from, to)| (from, to.iter().copied().collect())).collect();
+    let arrows: BTreeMap<_, BTreeSet<_>> = ARROWS
+        .iter()
+        .map(|&(from, to)| (from, to.iter().copied().collect()))
+        .collect();
 
     for (package, dependencies) in dependencies() {
         if ["pagefault-tests", "pagefault-benches"].contains(&package.as_str()) {
@@ -44,16 +55,25 @@ fn dependencies_are_the_arrows_of_the_design() {
 #[test]
 fn the_command_is_the_default_member() {
     let metadata = metadata();
-    let default = metadata["workspace_default_members"].as_array().expect("there are some");
+    let default = metadata["workspace_default_members"]
+        .as_array()
+        .expect("there are some");
 
     assert_eq!(default.len(), 1, "{default:?}");
-    assert!(default[0].as_str().is_some_and(|id| id.contains("crates/cli")), "{default:?}");
+    assert!(
+        default[0]
+            .as_str()
+            .is_some_and(|id| id.contains("crates/cli")),
+        "{default:?}"
+    );
 }
 
 /// Returns our packages, each with those of our packages that it depends on.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = metadata();
-    let packages = metadata["packages"].as_array().expect("a workspace has packages");
+    let packages = metadata["packages"]
+        .as_array()
+        .expect("a workspace has packages");
     let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
     packages
         .iter()
@@ -70,7 +90,13 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn metadata() -> Value {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(project())
         .output()
         .expect("cargo runs");

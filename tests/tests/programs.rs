@@ -45,12 +45,20 @@ fn main() -> ExitCode {
 fn check(program: &Path, paging: &str) -> Result<(), Failed> {
     let shown = program.strip_prefix(project())?;
     let source = fs::read_to_string(program)?;
-    let output = pagefault().arg("run").arg(shown).args(["--paging", paging]).output()?;
+    let output = pagefault()
+        .arg("run")
+        .arg(shown)
+        .args(["--paging", paging])
+        .output()?;
     let code = output.status.code().ok_or("the command was killed")?;
 
     let refuses_data = paging == "pae" && NEEDS_TWO_LEVEL.contains(&stem(program).as_str());
     if refuses_data {
-        return if code == 120 { Ok(()) } else { Err(format!("exit code {code}").into()) };
+        return if code == 120 {
+            Ok(())
+        } else {
+            Err(format!("exit code {code}").into())
+        };
     }
     let expected_code = exit_code(&source).ok_or("no line `;! exit N`")?;
     if code != expected_code {
@@ -77,15 +85,23 @@ fn agree(expected: &Path, actual: &[u8]) -> Result<(), Failed> {
     if wanted == actual {
         return Ok(());
     }
-    let (wanted, actual) = (String::from_utf8_lossy(&wanted), String::from_utf8_lossy(actual));
+    let (wanted, actual) = (
+        String::from_utf8_lossy(&wanted),
+        String::from_utf8_lossy(actual),
+    );
     let name = expected.file_name().unwrap_or_default().display();
     Err(format!("{name} differs\nexpected:\n{wanted}\nseen:\n{actual}").into())
 }
 
 fn exit_code(source: &str) -> Option<i32> {
-    source.lines().find_map(|line| line.strip_prefix(";! exit ")?.trim().parse().ok())
+    source
+        .lines()
+        .find_map(|line| line.strip_prefix(";! exit ")?.trim().parse().ok())
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -243,6 +243,10 @@ impl TraceSink for Writer {
         // A reader that has gone away is no reason to stop the guest.
         _ = writeln!(self.sink, "{line}");
     }
+
+    fn flush(&mut self) {
+        _ = self.sink.flush();
+    }
 }
 
 fn access(kind: AccessKind) -> &'static str {

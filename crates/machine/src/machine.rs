@@ -102,6 +102,12 @@ pub struct Machine<W: Watch> {
 impl<W: Watch> Machine<W> {
     /// Runs until the program ends or `budget` instructions have been executed.
     pub fn run(&mut self, budget: u64) -> Outcome {
+        let outcome = self.run_until(budget);
+        self.watch.stop();
+        outcome
+    }
+
+    fn run_until(&mut self, budget: u64) -> Outcome {
         let end = self.cpu.instructions().saturating_add(budget);
         loop {
             let left = end.saturating_sub(self.cpu.instructions());

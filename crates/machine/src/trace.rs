@@ -158,6 +158,9 @@ impl Event {
 pub trait TraceSink {
     /// Takes an event of a topic that was asked for.
     fn event(&mut self, event: &Event);
+
+    /// A run has ended: events that were held back should go out now.
+    fn flush(&mut self) {}
 }
 
 /// A handle to a sink, for the observers of the processor and of the MMU alike.
@@ -184,6 +187,10 @@ impl Tracer {
 
     pub(crate) fn unmute(&self) {
         self.passed.set(self.topics);
+    }
+
+    pub(crate) fn flush(&self) {
+        self.sink.borrow_mut().flush();
     }
 
     /// Passes an event on if its topic was asked for. Building it is left out otherwise.
