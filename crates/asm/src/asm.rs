@@ -573,8 +573,11 @@ impl<'a> Assembler<'a> {
 
     /// Gives a symbol the current place and notices whether it moved since the previous pass.
     pub(crate) fn place_label(&mut self, id: SymbolId, shape: Shape, span: Span) {
+        if self.out.place().is_none() {
+            // Reported already.
+            let _ = self.missing_section(span);
+        }
         let Some(Place { section, offset }) = self.out.place() else {
-            self.error(Kind::NotInSegment, span);
             return;
         };
         let pass = self.pass;

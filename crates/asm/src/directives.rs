@@ -154,7 +154,7 @@ impl Assembler<'_> {
         self.expect_end(line, at)
     }
 
-    fn standard_section(&mut self, kind: SectionKind) -> SectionId {
+    pub(crate) fn standard_section(&mut self, kind: SectionKind) -> SectionId {
         let name: &[u8] = match kind {
             SectionKind::Code => b".text",
             SectionKind::Data => b".data",
@@ -176,11 +176,12 @@ impl Assembler<'_> {
         at: usize,
         kind: SectionKind,
     ) -> Result<(), Reported> {
-        if !self.has_model {
-            return Err(self.error(Kind::NoModel, line.span(at, at + 1)));
-        }
+        let had_model = std::mem::replace(&mut self.has_model, true);
         let section = self.standard_section(kind);
         self.out.current = Some(section);
+        if !had_model {
+            return Err(self.error(Kind::NoModel, line.span(at, at + 1)));
+        }
         Ok(())
     }
 

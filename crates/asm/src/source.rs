@@ -58,6 +58,16 @@ impl SourceFile {
         to_u32(self.line_starts.len())
     }
 
+    /// Returns line and column of the first `byte`.
+    pub(crate) fn place_of(&self, byte: u8) -> Option<(u32, u32)> {
+        let at = to_u32(self.text.iter().position(|&found| found == byte)?);
+        let line = self.line_starts.partition_point(|&start| start <= at);
+        let start = line
+            .checked_sub(1)
+            .and_then(|index| self.line_starts.get(index))?;
+        Some((to_u32(line), at - start + 1))
+    }
+
     pub(crate) fn text(&self) -> Arc<[u8]> {
         Arc::clone(&self.text)
     }

@@ -8,7 +8,7 @@ use crate::insn::table::{self, Special};
 use crate::lex::{Punct, TokenKind};
 use crate::line::{Line, Text};
 use crate::object::LineOrigin;
-use crate::section::OutputError;
+use crate::section::{OutputError, SectionKind};
 use crate::source::{SourceText, Span};
 use crate::symbol::{Shape, SymbolKind};
 use crate::types::Type;
@@ -360,17 +360,30 @@ impl Assembler<'_> {
         result: Result<(), OutputError>,
         span: Span,
     ) -> Result<(), Reported> {
-        let kind = match result {
-            Ok(()) => return Ok(()),
-            Err(OutputError::NoSection) if self.has_model => Kind::NotInSegment,
-            Err(OutputError::NoSection) => Kind::NoModel,
+        match result {
+            Ok(()) => Ok(()),
+            Err(OutputError::NoSection) => self.missing_section(span),
             Err(OutputError::TooLarge) => {
                 let limit = self.options.max_output_bytes;
                 let reported = self.error(Kind::OutputTooLarge { limit }, span);
                 self.is_stopped = true;
-                return Err(reported);
+                Err(reported)
             }
+        }
+    }
+
+    /// Reports code or data outside of any segment, once: what follows goes into the code.
+    pub(crate) fn missing_section(&mut self, span: Span) -> Result<(), Reported> {
+        let kind = if self.has_model {
+            Kind::NotInSegment
+        } else {
+            Kind::NoModel
         };
+        self.has_model = true;
+        self.out.current = Some(self.standard_section(SectionKind::Code));
+        if self.is_later_pass() {
+            return Ok(());
+        }
         Err(self.error(kind, span))
     }
 

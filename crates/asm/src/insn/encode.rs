@@ -271,13 +271,12 @@ mod tests {
         let base = Some(Register::EBX);
         match kind {
             K::mem_offs => memory(None, None),
-            K::mem => memory(base, None),
             K::r8_or_mem => memory(base, Some(1)),
             K::r16_or_mem => memory(base, Some(2)),
             K::r32_or_mem => memory(base, Some(4)),
-            K::mm_or_mem | K::xmm_or_mem => memory(base, None),
+            K::mem | K::mm_or_mem | K::xmm_or_mem => memory(base, None),
             K::r8_reg | K::r8_opcode => Operand::Register(Register::DL),
-            K::r16_reg | K::r16_rm | K::r16_opcode => Operand::Register(Register::DX),
+            K::r16_reg | K::r16_rm | K::r16_opcode | K::dx => Operand::Register(Register::DX),
             K::r32_reg | K::r32_rm | K::r32_opcode => Operand::Register(Register::EDX),
             K::seg_reg | K::fs => Operand::Register(Register::FS),
             K::mm_reg | K::mm_rm => Operand::Register(Register::MM2),
@@ -287,7 +286,6 @@ mod tests {
             K::al => Operand::Register(Register::AL),
             K::cl => Operand::Register(Register::CL),
             K::ax => Operand::Register(Register::AX),
-            K::dx => Operand::Register(Register::DX),
             K::eax => Operand::Register(Register::EAX),
             K::es => Operand::Register(Register::ES),
             K::cs => Operand::Register(Register::CS),

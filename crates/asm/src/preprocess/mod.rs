@@ -15,7 +15,7 @@ use crate::diagnostic::{DiagnosticKind as Kind, Note};
 use crate::insn::table;
 use crate::lex::{code_len, ident_len, is_ident_byte, is_space, trim};
 use crate::line::Text;
-use crate::source::{SourceText, Span};
+use crate::source::{FileId, SourceText, Span};
 use crate::structs::StructBuilder;
 use crate::symbol::{MacroId, SymbolKind};
 use crate::words::{Directive, Word, lookup};
@@ -120,12 +120,31 @@ impl Assembler<'_> {
     /// Reads the main file to its END.
     pub(crate) fn read_source(&mut self, name: &str, text: &[u8]) {
         let file = self.files.add(name.into(), text);
-        self.pre.sources.push(Source::file(file, &self.files));
-        self.run_sources(0);
-        self.finish_source(file);
+        if self.is_text(file) {
+            self.pre.sources.push(Source::file(file, &self.files));
+            self.run_sources(0);
+            self.finish_source(file);
+        }
     }
 
-    fn finish_source(&mut self, file: crate::source::FileId) {
+    /// Refuses a file with zero bytes: it is no source.
+    fn is_text(&mut self, file: FileId) -> bool {
+        let zero = self.files.get(file).and_then(|source| source.place_of(0));
+        if let Some((line, column)) = zero {
+            self.error(
+                Kind::NotText,
+                Span {
+                    file,
+                    line,
+                    column,
+                    len: 1,
+                },
+            );
+        }
+        zero.is_none()
+    }
+
+    fn finish_source(&mut self, file: FileId) {
         if self.is_stopped {
             return;
         }
@@ -168,7 +187,14 @@ impl Assembler<'_> {
             self.error_with_note(Kind::OpenBlock { name }, end, note);
         }
         if !self.has_ended {
-            self.error(Kind::EndMissing, end);
+            // One line with a mistake in it needs no second message.
+            let is_known = self
+                .diagnostics
+                .iter()
+                .any(|known| known.span.line == end.line);
+            if !is_known || end.line > 1 {
+                self.error(Kind::EndMissing, end);
+            }
         }
     }
 
@@ -455,6 +481,9 @@ impl Assembler<'_> {
         let found = self.includes.read(&including, name);
         if let Some((path, bytes)) = found {
             let file = self.files.add(path, &bytes);
+            if !self.is_text(file) {
+                return;
+            }
             self.pre.sources.push(Source::file(file, &self.files));
             return;
         }
