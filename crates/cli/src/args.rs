@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pagefault_machine::Topics;
+use pagefault_machine::vmm::mmu::tlb::presets;
 use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
 
 /// What `--help` says of exit codes, which the README says too.
@@ -66,7 +67,7 @@ pub(crate) struct RunArguments {
     /// The size of guest RAM: bytes, or a number with K, M or G.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = ram)]
     pub(crate) ram: u64,
-    /// The TLB: ENTRIESxWAYS:POLICY, or "none".
+    /// The TLB: ENTRIESxWAYS:POLICY, "none", or that of a processor, as "i486" or "skylake".
     #[arg(long, value_name = "TLB", default_value = "64x4:lru", value_parser = tlb)]
     pub(crate) tlb: TlbConfig,
     /// The format of the page tables. Only PAE can forbid execution.
@@ -150,18 +151,26 @@ fn ram(text: &str) -> Result<u64, String> {
 }
 
 fn tlb(text: &str) -> Result<TlbConfig, String> {
-    if text == "none" {
-        return Ok(TlbConfig::none());
-    }
-    let expected = || "expected \"none\", or ENTRIESxWAYS:POLICY as in 64x4:lru".to_owned();
-    let (shape, policy) = text.split_once(':').unwrap_or((text, "lru"));
-    let (entries, ways) = shape.split_once('x').ok_or_else(expected)?;
-    let number = |text: &str| text.parse::<u32>().map_err(|_| expected());
+    let Some((entries, ways)) = text.split_once('x').filter(|_| starts_with_digit(text)) else {
+        let preset = presets::named(text);
+        return preset
+            .map(|preset| preset.config().clone())
+            .map_err(|error| format!("{error}; or ENTRIESxWAYS:POLICY, as in 64x4:lru"));
+    };
+    let (ways, policy) = ways.split_once(':').unwrap_or((ways, "lru"));
+    let number = |text: &str| {
+        let wrong = |_| "expected ENTRIESxWAYS:POLICY, as in 64x4:lru".to_owned();
+        text.parse::<u32>().map_err(wrong)
+    };
     let policy = Policy::named(policy).map_err(|error| error.to_string())?;
     let geometry = Geometry::new(number(entries)?, number(ways)?, policy);
     geometry
         .map(TlbConfig::unified)
         .map_err(|error| error.to_string())
+}
+
+fn starts_with_digit(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -193,8 +202,11 @@ mod tests {
                 .contains("\"nothing\"; there are api, fault")
         );
         assert_eq!(topics("api, tlb"), Ok(Topics::API | Topics::TLB));
-        for wrong in ["64", "64x5", "0x0:lru", "64x4:best", "ax4"] {
+        for wrong in ["64", "64x5", "0x0:lru", "64x4:best", "ax4", "6x"] {
             assert!(tlb(wrong).is_err(), "{wrong}");
         }
+        assert!(tlb("i4004").unwrap_err().contains("i486"));
+        assert_eq!(tlb("none"), Ok(TlbConfig::none()));
+        assert_eq!(tlb("i486").map(|tlb| tlb.data[0].entries()), Ok(32));
     }
 }

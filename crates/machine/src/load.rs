@@ -6,8 +6,8 @@ use pagefault_asm::{Image, Rights};
 use pagefault_cpu::{Cpu, Descriptor, Reg, Segment, SegmentRegister, SegmentRights, Selector};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
 use pagefault_vmm::{
-    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, ProtectError,
-    ProtectRequest, Vmm,
+    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, Profile,
+    ProtectError, ProtectRequest, Vmm,
 };
 use thiserror::Error;
 
@@ -80,6 +80,10 @@ const PAGE_EXECUTE_READWRITE: u32 = 0x40;
 const PAGE_GUARD: u32 = 0x100;
 /// The selector that FS holds in a 32-bit Windows process.
 const FS_SELECTOR: Selector = Selector::new(0x3B);
+/// The largest stack in bytes.
+const MAX_STACK_BYTES: u32 = 1 << 30;
+/// What a stack has below its first page at least: a guard page, and a last page that stays free.
+const MIN_GROWTH_BYTES: u32 = 2 * PAGE_SIZE;
 /// The size of a stack slot in bytes.
 const STACK_SLOT_BYTES: u32 = 4;
 
@@ -186,18 +190,24 @@ impl<W: Watch> Machine<W> {
 
     /// Reserves the stack, commits its top, and puts a guard page below that.
     fn make_stack(&mut self, config: &MachineConfig) -> Result<(), LoadError> {
-        let reserve = config.stack_reserve_bytes.next_multiple_of(PAGE_SIZE);
-        let commit = config.stack_commit_bytes.next_multiple_of(PAGE_SIZE);
+        let commit = config.stack_commit_bytes.clamp(1, MAX_STACK_BYTES / 2);
+        let commit = commit.next_multiple_of(PAGE_SIZE);
+        let reserve = config
+            .stack_reserve_bytes
+            .clamp(commit + MIN_GROWTH_BYTES, MAX_STACK_BYTES);
+        let reserve = reserve.next_multiple_of(PAGE_SIZE);
         let base = self.reserve(Part::STACK, 0, reserve)?;
         let top = base + reserve;
-        let limit = top - commit;
-        self.commit(Part::STACK, limit, commit, PAGE_READWRITE)?;
-        self.commit(
-            Part::STACK,
-            limit - PAGE_SIZE,
-            PAGE_SIZE,
-            PAGE_READWRITE | PAGE_GUARD,
-        )?;
+        let limit = match config.vmm.profile {
+            Profile::Nt => {
+                let guard = top - commit - PAGE_SIZE;
+                self.commit(Part::STACK, guard, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)?;
+                top - commit
+            }
+            // Without guard pages nothing would make the stack grow. Its last page stays reserved.
+            Profile::Win9x => base + PAGE_SIZE,
+        };
+        self.commit(Part::STACK, limit, top - limit, PAGE_READWRITE)?;
         let pages = PageRange::touched(LinearAddr::new(base), reserve);
         self.vmm.set_stack(self.process, pages);
         self.stack = base..top;
