@@ -33,9 +33,25 @@ pub struct History {
 }
 
 /// The history of the pages of one region.
+///
+/// Most regions are reserved, or reserved and committed, and that is all; what happens to parts of
+/// them later is kept apart.
 #[derive(Clone, Debug)]
 pub(crate) struct RegionHistory {
     reserved_by: Origin,
+    birth: Birth,
+    events: Option<Box<Events>>,
+}
+
+/// What the call that made a region made of its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Birth {
+    Reserved,
+    Committed,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Events {
     committed: Runs,
     decommitted: Runs,
     protected: Runs,
@@ -44,49 +60,65 @@ pub(crate) struct RegionHistory {
 
 impl RegionHistory {
     pub(crate) fn new(reserved_by: Origin) -> Self {
-        let empty = Runs::default;
         Self {
             reserved_by,
-            committed: empty(),
-            decommitted: empty(),
-            protected: empty(),
-            locked: empty(),
+            birth: Birth::Reserved,
+            events: None,
         }
+    }
+
+    /// The call that reserves the region commits all of it.
+    pub(crate) fn commit_at_birth(&mut self) {
+        self.birth = Birth::Committed;
     }
 
     pub(crate) fn commit(&mut self, pages: PageRange, by: Origin) {
-        self.committed.set(pages, by);
-        self.protected.set(pages, by);
-        self.decommitted.clear(pages);
+        let events = self.events();
+        events.committed.set(pages, by);
+        events.protected.set(pages, by);
+        events.decommitted.clear(pages);
     }
 
     pub(crate) fn decommit(&mut self, pages: PageRange, by: Origin) {
-        self.committed.clear(pages);
-        self.protected.clear(pages);
-        self.locked.clear(pages);
-        self.decommitted.set(pages, by);
+        let events = self.events();
+        events.committed.clear(pages);
+        events.protected.clear(pages);
+        events.locked.clear(pages);
+        events.decommitted.set(pages, by);
     }
 
     pub(crate) fn protect(&mut self, pages: PageRange, by: Origin) {
-        self.protected.set(pages, by);
+        self.events().protected.set(pages, by);
     }
 
     pub(crate) fn lock(&mut self, pages: PageRange, by: Origin) {
-        self.locked.set(pages, by);
+        self.events().locked.set(pages, by);
     }
 
     pub(crate) fn unlock(&mut self, pages: PageRange) {
-        self.locked.clear(pages);
+        self.events().locked.clear(pages);
     }
 
     pub(crate) fn at(&self, page: PageNumber) -> History {
+        let find = |runs: fn(&Events) -> &Runs| {
+            self.events
+                .as_ref()
+                .and_then(|events| runs(events).get(page))
+        };
+        let decommitted_by = find(|events| &events.decommitted);
+        let is_as_born = self.birth == Birth::Committed && decommitted_by.is_none();
+        let at_birth = is_as_born.then_some(self.reserved_by);
         History {
             reserved_by: Some(self.reserved_by),
-            committed_by: self.committed.get(page),
-            decommitted_by: self.decommitted.get(page),
-            protected_by: self.protected.get(page),
-            locked_by: self.locked.get(page),
+            committed_by: find(|events| &events.committed).or(at_birth),
+            decommitted_by,
+            protected_by: find(|events| &events.protected).or(at_birth),
+            locked_by: find(|events| &events.locked),
         }
+    }
+
+    fn events(&mut self) -> &mut Events {
+        self.events.get_or_insert_default()
     }
 }
 
@@ -138,6 +170,29 @@ impl Runs {
 mod tests {
     use super::*;
     use crate::range::page;
+
+    #[test]
+    fn pages_remember_who_made_them_what_they_are() {
+        let [born, changed, gone] = [1, 2, 3].map(Origin);
+        let mut history = RegionHistory::new(born);
+        history.commit_at_birth();
+        history.protect(PageRange::single(page(5)), changed);
+        history.decommit(PageRange::single(page(6)), gone);
+
+        let at = |number| history.at(page(number));
+        assert_eq!(
+            (at(4).committed_by, at(4).protected_by),
+            (Some(born), Some(born))
+        );
+        assert_eq!(
+            (at(5).committed_by, at(5).protected_by),
+            (Some(born), Some(changed))
+        );
+        assert_eq!(
+            (at(6).committed_by, at(6).decommitted_by),
+            (None, Some(gone))
+        );
+    }
 
     #[test]
     fn runs_answer_as_a_table_of_pages_does() {

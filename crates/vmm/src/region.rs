@@ -142,7 +142,7 @@ pub(crate) struct Region {
     /// Pages committed here that count against the commit limit.
     pub(crate) charged_pages: u32,
     /// The record of writes; there if `vad` says that the region is watched.
-    pub(crate) watch: Option<WriteWatch>,
+    pub(crate) watch: Option<Box<WriteWatch>>,
     pub(crate) history: RegionHistory,
 }
 
@@ -150,7 +150,7 @@ impl Region {
     /// Returns a region in which nothing has happened yet.
     pub(crate) fn new(vad: Vad, reserved_by: Origin) -> Self {
         let watch = match vad.watched {
-            Watched::Yes => Some(WriteWatch::new(vad.pages.len_pages())),
+            Watched::Yes => Some(Box::new(WriteWatch::new(vad.pages.len_pages()))),
             Watched::No => None,
         };
         Self {

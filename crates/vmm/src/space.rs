@@ -42,9 +42,7 @@ pub(crate) struct Space {
     pub(crate) directories: Vec<FrameNumber>,
     pub(crate) user: UserSpace,
     /// By first page.
-    ///
-    /// Boxed, so that the tree's nodes stay small when there are tens of thousands.
-    pub(crate) regions: BTreeMap<u32, Box<Region>>,
+    pub(crate) regions: BTreeMap<u32, Region>,
     /// The page tables, by the number of the first page that each covers.
     pub(crate) tables: BTreeMap<u32, FrameNumber>,
     pub(crate) granules: Granules,
@@ -132,11 +130,10 @@ impl Space {
 
     pub(crate) fn insert(&mut self, region: Region) {
         self.granules.take(region.vad.pages);
-        self.regions
-            .insert(region.vad.pages.start().bits(), Box::new(region));
+        self.regions.insert(region.vad.pages.start().bits(), region);
     }
 
-    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Box<Region>> {
+    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Region> {
         let region = self.regions.remove(&base.bits())?;
         self.granules.release(region.vad.pages);
         Some(region)

@@ -289,7 +289,7 @@ impl Vmm {
         mmu: &mut Mmu<O>,
         process: ProcessId,
         vad: &Vad,
-    ) -> Option<Box<Region>> {
+    ) -> Option<Region> {
         match vad.source {
             Source::Large => self.drop_large(mmu, process, vad),
             _ => self.drop_pages(mmu, process, vad, vad.pages, SoftwarePte::AskRegion),

@@ -48,7 +48,7 @@ impl Vmm {
         };
         let mut region = Region::new(vad, caller.origin);
         region.charged_pages = pages.len_pages();
-        region.history.commit(pages, caller.origin);
+        region.history.commit_at_birth();
         self.commit.charge(pages.len_pages());
         self.space_mut(caller.process).insert(region);
         Ok(vad.base())

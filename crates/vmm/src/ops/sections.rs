@@ -380,7 +380,7 @@ impl Vmm {
             watched: Watched::No,
         };
         let mut region = Region::new(vad, caller.origin);
-        region.history.commit(pages, caller.origin);
+        region.history.commit_at_birth();
         self.space_mut(caller.process).insert(region);
         let view = View {
             process: caller.process,

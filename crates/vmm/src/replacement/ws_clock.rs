@@ -19,7 +19,7 @@ pub(super) struct WorkingSetClock {
 }
 
 /// How far the hand looks for the best victim before it takes the best that it has met.
-const SCAN_FRAMES: usize = 64;
+const SCAN_FRAMES: usize = 16;
 
 /// What the hand has met on its way, to fall back on.
 #[derive(Debug, Default)]
