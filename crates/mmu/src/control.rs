@@ -133,7 +133,7 @@ impl Rules {
     /// Returns whether an access is allowed.
     ///
     /// SDM Vol. 3A, "Determination of Access Rights".
-    #[inline]
+    #[inline(always)]
     pub(crate) fn allow(self, rights: Rights, access: Access) -> bool {
         let is_user_page = rights.contains(Rights::USER);
         let is_fetchable =

@@ -38,7 +38,7 @@ const EMPTY: Line = Line {
     read: NO_TAG,
     write: NO_TAG,
     base: 0,
-    place: Place { array: 0, slot: 0 },
+    place: Place::FIRST,
 };
 
 /// Whether the shortcut is used.

@@ -17,6 +17,7 @@ mod frames;
 mod front;
 mod mmu;
 mod observer;
+mod packed;
 mod phys;
 mod ranges;
 pub mod tables;

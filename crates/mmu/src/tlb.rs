@@ -11,13 +11,13 @@ pub mod presets;
 pub(crate) mod statistics;
 pub(crate) mod view;
 
-use crate::addr::{FrameNumber, PageNumber};
+use crate::addr::PageNumber;
 use crate::entry::{PageSize, Rights};
 use crate::fault::AccessKind;
+use crate::packed::Packed;
 use crate::tlb::array::{Array, Key};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
-use crate::walk::Leaf;
 
 /// A level of the TLB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,58 +84,47 @@ impl Default for TlbConfig {
     }
 }
 
-/// A cached translation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Translation {
-    /// The first frame of the page, or of the 4 KiB piece.
-    pub(crate) first: FrameNumber,
-    pub(crate) rights: Rights,
-    pub(crate) memory_type: u8,
-    /// The size of the page that the leaf maps, which may be more than what is held here.
-    pub(crate) mapped: PageSize,
-}
+/// Where a translation is held: the array and the slot in it, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u32);
 
-impl Default for Translation {
-    fn default() -> Self {
-        Self {
-            first: FrameNumber::truncate(0),
-            rights: Rights::empty(),
-            memory_type: 0,
-            mapped: PageSize::Small,
-        }
+/// Bits of a [`Place`] that tell the slot; those above tell the array.
+const SLOT_BITS: u32 = 16;
+
+impl Place {
+    /// The first slot of the first array.
+    pub(crate) const FIRST: Self = Self(0);
+
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "few arrays, of at most 2^16 entries"
+    )]
+    fn new(array: usize, slot: usize) -> Self {
+        Self((array as u32) << SLOT_BITS | slot as u32)
+    }
+
+    #[inline(always)]
+    fn array(self) -> usize {
+        (self.0 >> SLOT_BITS) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(self) -> usize {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as usize
     }
 }
 
-/// Where a translation is held: the array and the slot in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) array: u8,
-    pub(crate) slot: u16,
-}
+const _: () = assert!(
+    Geometry::MAX_ENTRIES <= 1 << SLOT_BITS,
+    "a slot has its bits"
+);
 
 /// A translation that was found, for the page that was looked up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     pub(crate) place: Place,
-    pub(crate) cached: Cached,
-}
-
-/// What a level can keep of a page.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cached {
-    /// The translation; its size is the largest that may be kept.
-    pub(crate) leaf: Leaf,
-    /// The size of the page that the tables map.
-    pub(crate) mapped: PageSize,
-}
-
-impl From<Leaf> for Cached {
-    fn from(leaf: Leaf) -> Self {
-        Self {
-            leaf,
-            mapped: leaf.size,
-        }
-    }
+    pub(crate) leaf: Packed,
 }
 
 /// What a fill did.
@@ -144,7 +133,8 @@ pub(crate) struct Filled {
     pub(crate) place: Place,
     /// How much is held: a large page whole, or a small page or piece.
     pub(crate) size: PageSize,
-    pub(crate) displaced: Option<Held>,
+    /// The key that made room.
+    pub(crate) displaced: Option<Key>,
 }
 
 /// What came of bringing a level up to date.
@@ -168,7 +158,7 @@ pub(crate) struct Held {
 /// The arrays of all levels.
 #[derive(Clone, Debug)]
 pub(crate) struct Tlb {
-    arrays: Vec<Array<Translation>>,
+    arrays: Vec<Array<Packed>>,
     /// The arrays of each level, as a range of `arrays`.
     levels: [std::ops::Range<usize>; LevelId::COUNT],
     /// Advances with every look-up in a first level: the stamps of true LRU come from it.
@@ -197,15 +187,18 @@ impl Tlb {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn has(&self, level: LevelId) -> bool {
         !self.levels[level as usize].is_empty()
     }
 
+    #[inline(always)]
     pub(crate) fn is_present(&self) -> bool {
         self.has(LevelId::L1Data)
     }
 
     /// Returns the first level that serves this kind of access.
+    #[inline(always)]
     pub(crate) fn first_level(&self, kind: AccessKind) -> LevelId {
         if kind == AccessKind::Fetch && self.has(LevelId::L1Instruction) {
             LevelId::L1Instruction
@@ -233,7 +226,7 @@ impl Tlb {
     /// Notes a use of what the place holds, at the present time.
     #[inline(always)]
     pub(crate) fn touch(&mut self, place: Place) {
-        self.arrays[usize::from(place.array)].touch(usize::from(place.slot), self.clock);
+        self.arrays[place.array()].touch(place.slot(), self.clock);
     }
 
     /// Counts a look-up that uses what the place holds; `None`, and nothing changes, if its policy
@@ -242,8 +235,8 @@ impl Tlb {
     pub(crate) fn touch_stamp(&mut self, place: Place) -> Option<()> {
         let time = self.clock + 1;
         self.arrays
-            .get_mut(usize::from(place.array))?
-            .touch_stamp(usize::from(place.slot), time)?;
+            .get_mut(place.array())?
+            .touch_stamp(place.slot(), time)?;
         self.clock = time;
         Some(())
     }
@@ -284,28 +277,15 @@ impl Tlb {
 
     #[inline(always)]
     fn found(&self, index: usize, slot: usize, page: PageNumber, size: PageSize) -> Found {
-        let Translation {
-            first,
-            rights,
-            memory_type,
-            mapped,
-        } = self.arrays[index].payload(slot);
-        let within = page.bits() & (size.small_pages() - 1);
-        let leaf = Leaf {
-            frame: FrameNumber::truncate(first.bits() + within),
-            size,
-            rights,
-            memory_type,
-        };
         Found {
-            place: place(index, slot),
-            cached: Cached { leaf, mapped },
+            place: Place::new(index, slot),
+            leaf: self.arrays[index].payload(slot).of_page(page, size),
         }
     }
 
     /// Returns the array of the level that takes pages of this size. Where none does, a piece is
     /// kept as a small page.
-    #[inline]
+    #[inline(always)]
     fn array_for(&self, level: LevelId, size: PageSize) -> (usize, PageSize) {
         let range = &self.levels[level as usize];
         let holds = |size: PageSize| {
@@ -323,35 +303,34 @@ impl Tlb {
     }
 
     /// Puts the page into the level, which does not hold it.
-    #[inline]
-    pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Filled {
-        let (index, size) = self.array_for(level, cached.leaf.size);
-        self.holds_large |= cached.mapped != PageSize::Small;
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
+        let (index, size) = self.array_for(level, leaf.size());
+        self.holds_large |= leaf.mapped() != PageSize::Small;
 
         let number = number_of(page, size);
-        let payload = translation(page, size, cached);
+        let payload = leaf.held_as(page, size);
         let clock = self.clock;
         let (slot, displaced) =
             self.arrays[index].fill(number, key_of(number, size), payload, clock);
         Filled {
-            place: place(index, slot),
+            place: Place::new(index, slot),
             size,
-            displaced: displaced.map(held_by),
+            displaced,
         }
     }
 
     /// Brings what the level holds of the page up to date, unless that is a page of another size.
-    pub(crate) fn refresh(&mut self, level: LevelId, page: PageNumber, leaf: Leaf) -> Refreshed {
-        let Some(found) = self.find(level, page) else {
+    pub(crate) fn refresh(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Refreshed {
+        let Some(Found { place, leaf: old }) = self.find(level, page) else {
             return Refreshed::Absent;
         };
-        if found.cached.mapped != leaf.size {
+        if old.mapped() != leaf.mapped() {
             return Refreshed::OtherSize;
         }
-        let payload = translation(page, found.cached.leaf.size, &Cached::from(leaf));
-        let Place { array, slot } = found.place;
-        self.arrays[usize::from(array)].set_payload(usize::from(slot), payload);
-        Refreshed::At(found.place)
+        let payload = leaf.held_as(page, old.size());
+        self.arrays[place.array()].set_payload(place.slot(), payload);
+        Refreshed::At(place)
     }
 
     /// Drops what every level holds of the page: of a large page all of it, pieces included.
@@ -370,7 +349,7 @@ impl Tlb {
     fn invalidate_large(&mut self, page: PageNumber) {
         for array in &mut self.arrays {
             array.clear_where(|key, payload| {
-                let size = held_by(key).size.max(payload.mapped);
+                let size = held_by(key).size.max(payload.mapped());
                 let covers = |page: PageNumber| number_of(page, size);
                 size != PageSize::Small && covers(held_by(key).first) == covers(page)
             });
@@ -388,7 +367,7 @@ impl Tlb {
 
     pub(crate) fn flush_non_global(&mut self) {
         for array in &mut self.arrays {
-            array.clear_where(|_, payload| !payload.rights.contains(Rights::GLOBAL));
+            array.clear_where(|_, payload| !payload.rights().contains(Rights::GLOBAL));
         }
     }
 
@@ -396,51 +375,33 @@ impl Tlb {
     pub(crate) fn contents(
         &self,
         level: LevelId,
-    ) -> impl Iterator<Item = (Place, Held, Translation)> + '_ {
+    ) -> impl Iterator<Item = (Place, Held, Packed)> + '_ {
         self.levels[level as usize].clone().flat_map(move |index| {
             self.arrays[index]
                 .iter()
-                .map(move |(slot, key, payload)| (place(index, slot), held_by(key), payload))
+                .map(move |(slot, key, payload)| (Place::new(index, slot), held_by(key), payload))
         })
     }
 
     /// Returns the number of the place's array, counted within its level.
     #[expect(clippy::cast_possible_truncation, reason = "few arrays")]
     pub(crate) fn array_in_level(&self, level: LevelId, place: Place) -> u32 {
-        (usize::from(place.array) - self.levels[level as usize].start) as u32
+        (place.array() - self.levels[level as usize].start) as u32
     }
 
     /// Returns how many ways of the place's set were used later, where the policy knows.
     pub(crate) fn age(&self, place: Place) -> Option<u32> {
-        self.arrays[usize::from(place.array)].age(usize::from(place.slot))
+        self.arrays[place.array()].age(place.slot())
     }
 
     /// Returns the array's number of ways.
     pub(crate) fn ways_of(&self, place: Place) -> u32 {
-        self.arrays[usize::from(place.array)].geometry().ways()
-    }
-}
-
-/// Returns what is kept of the leaf in a way for pages of `size`.
-fn translation(page: PageNumber, size: PageSize, cached: &Cached) -> Translation {
-    let within = page.bits() & (size.small_pages() - 1);
-    let Leaf {
-        frame,
-        rights,
-        memory_type,
-        ..
-    } = cached.leaf;
-    let first = FrameNumber::truncate(frame.bits().wrapping_sub(within));
-    Translation {
-        first,
-        rights,
-        memory_type,
-        mapped: cached.mapped,
+        self.arrays[place.array()].geometry().ways()
     }
 }
 
 /// Returns the number of the page of this size that covers the small page.
-#[inline]
+#[inline(always)]
 fn number_of(page: PageNumber, size: PageSize) -> u64 {
     u64::from(page.bits() / size.small_pages())
 }
@@ -448,12 +409,13 @@ fn number_of(page: PageNumber, size: PageSize) -> u64 {
 /// Bits of a key that tell the page's size; never all clear.
 const KEY_SIZE_BITS: u32 = 2;
 
-#[inline]
+#[inline(always)]
 fn key_of(number: u64, size: PageSize) -> Key {
     number << KEY_SIZE_BITS | (size as u64 + 1)
 }
 
-fn held_by(key: Key) -> Held {
+#[inline]
+pub(crate) fn held_by(key: Key) -> Held {
     let size = PageSize::ALL[(key & 0b11) as usize - 1];
     #[expect(
         clippy::cast_possible_truncation,
@@ -467,17 +429,5 @@ fn held_from(first: u32, size: PageSize) -> Held {
     Held {
         first: PageNumber::new(first).unwrap_or(PageNumber::LAST),
         size,
-    }
-}
-
-#[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "few arrays, of at most 2^16 entries"
-)]
-fn place(array: usize, slot: usize) -> Place {
-    Place {
-        array: array as u8,
-        slot: slot as u16,
     }
 }

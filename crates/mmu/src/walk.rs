@@ -9,6 +9,7 @@ use crate::entry::{
     Execute, NoExecute, PaeEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
 };
 use crate::fault::{Access, FaultCause, PageFault};
+use crate::packed::Packed;
 use crate::phys::PhysMemory;
 
 /// The level of an entry that a walk looked at.
@@ -92,7 +93,7 @@ impl Trail {
         mem: &PhysMemory,
         paging: &Paging,
         addr: LinearAddr,
-    ) -> Result<Leaf, FaultCause> {
+    ) -> Result<Packed, FaultCause> {
         match &paging.mode {
             Mode::Off => Ok(identity(addr)),
             Mode::TwoLevel { directory, large } => {
@@ -122,7 +123,7 @@ impl Trail {
         paging: &Paging,
         addr: LinearAddr,
         directory_entry: u64,
-    ) -> Result<Leaf, FaultCause> {
+    ) -> Result<Packed, FaultCause> {
         match paging.mode {
             Mode::Off => Ok(identity(addr)),
             #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
@@ -159,7 +160,7 @@ impl Trail {
         addr: LinearAddr,
         pde: Pde,
         large: LargePages,
-    ) -> Result<Leaf, FaultCause> {
+    ) -> Result<Packed, FaultCause> {
         let table = pde.table().ok_or(FaultCause::NotPresent)?;
         let directory = pde.flags();
         if directory.contains(PdeFlags::LARGE) && large == LargePages::Enabled {
@@ -185,7 +186,7 @@ impl Trail {
         addr: LinearAddr,
         pdpte: Pdpte,
         no_execute: NoExecute,
-    ) -> Result<Leaf, FaultCause> {
+    ) -> Result<Packed, FaultCause> {
         let directory = pdpte.directory().ok_or(FaultCause::NotPresent)?;
         let at = directory.entry_pae(pae_directory_index(addr));
         let pde = PaeEntry::from_bits(mem.read(at));
@@ -201,7 +202,7 @@ impl Trail {
         addr: LinearAddr,
         pde: PaeEntry,
         no_execute: NoExecute,
-    ) -> Result<Leaf, FaultCause> {
+    ) -> Result<Packed, FaultCause> {
         let directory = pde.pde_flags();
         if !directory.contains(PdeFlags::PRESENT) {
             return Err(FaultCause::NotPresent);
@@ -248,13 +249,13 @@ impl Step {
 }
 
 impl Walk {
-    fn new(addr: LinearAddr, trail: &Trail, outcome: Result<Leaf, FaultCause>) -> Self {
+    fn new(addr: LinearAddr, trail: &Trail, outcome: Result<Packed, FaultCause>) -> Self {
         let none = Step::new(Level::Table, FrameNumber::truncate(0).start(), 0);
         let mut walk = Self {
             addr,
             steps: [none; MAX_STEPS],
             len: 0,
-            outcome,
+            outcome: outcome.map(Packed::leaf),
         };
         for step in trail.steps() {
             walk.steps[walk.len] = *step;
@@ -315,30 +316,25 @@ impl Paging {
         directory: PdeFlags,
         table: PteFlags,
         execute: Execute,
-    ) -> Leaf {
+    ) -> Packed {
         // The low three bits mean the same in both entries; rights are granted by both or not.
-        let both = PteFlags::from_bits_truncate(directory.bits()) & table;
+        let both = PteFlags::from_bits_retain(directory.bits()) & table;
         let rights = self.rights(both, table, execute);
-        Leaf {
-            frame,
-            size: PageSize::Small,
-            rights,
-            memory_type: memory_type(table),
-        }
+        Packed::new(frame, PageSize::Small, rights, memory_type(table))
     }
 
-    fn large_leaf(&self, size: PageSize, frame: u32, bits: u32, execute: Execute) -> Leaf {
+    #[inline(never)]
+    fn large_leaf(&self, size: PageSize, frame: u32, bits: u32, execute: Execute) -> Packed {
         let flags = PteFlags::from_bits_truncate(bits);
         let rights = self.rights(flags, flags, execute);
         let mut typed = flags;
         typed.set(PteFlags::PAT, bits & (1 << PAGE_SHIFT) != 0);
-        let memory_type = memory_type(typed);
-        Leaf {
-            frame: FrameNumber::truncate(frame),
+        Packed::new(
+            FrameNumber::truncate(frame),
             size,
             rights,
-            memory_type,
-        }
+            memory_type(typed),
+        )
     }
 
     #[inline(always)]
@@ -355,19 +351,14 @@ impl Paging {
 }
 
 /// Returns the translation with paging off: everything is allowed, nothing is marked.
-fn identity(addr: LinearAddr) -> Leaf {
+fn identity(addr: LinearAddr) -> Packed {
     let frame = FrameNumber::truncate(addr.page().bits());
     let rights = Rights::WRITABLE | Rights::USER | Rights::DIRTY;
-    Leaf {
-        frame,
-        size: PageSize::Small,
-        rights,
-        memory_type: 0,
-    }
+    Packed::new(frame, PageSize::Small, rights, 0)
 }
 
 /// Returns the PAT index of a small page's flags.
-#[inline]
+#[inline(always)]
 fn memory_type(flags: PteFlags) -> u8 {
     u8::from(flags.contains(PteFlags::PAT)) << 2
         | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1

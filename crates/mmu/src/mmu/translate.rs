@@ -6,18 +6,10 @@ use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, tag};
 use crate::observer::{DropCause, Observer};
-use crate::tlb::{Cached, Filled, LevelId, Place, Refreshed};
-use crate::walk::{Leaf, Trail};
+use crate::packed::Packed;
+use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
+use crate::walk::Trail;
 use crate::word::Word;
-
-/// A translation that is allowed.
-#[derive(Clone, Copy, Debug)]
-struct Mapped {
-    frame: FrameNumber,
-    rights: Rights,
-    /// Where the first level holds it.
-    place: Place,
-}
 
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
@@ -91,23 +83,14 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Translates one access: the model itself. Fills the front array on the way.
+    ///
+    /// What happens often is done here, in registers; each rare turn is a function that finishes the
+    /// access on its own.
+    #[inline(never)]
     fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
-        if self.control.is_paging() && self.tlb.is_present() {
-            let mapped = self.look_up(addr, access)?;
-            self.fill_front(addr, access, &mapped);
-            return Ok(mapped.frame);
+        if !self.control.is_paging() || !self.tlb.is_present() {
+            return self.translate_without_tlb(addr, access);
         }
-        *self.statistics.accesses.of_mut(access.kind) += 1;
-        if self.control.is_paging() {
-            self.walk_for(addr, access).map(|leaf| leaf.frame)
-        } else {
-            Ok(FrameNumber::truncate(addr.page().bits()))
-        }
-    }
-
-    /// Asks the levels of the TLB, then the tables.
-    #[inline]
-    fn look_up(&mut self, addr: LinearAddr, access: Access) -> Result<Mapped, PageFault> {
         let kind = access.kind;
         let page = addr.page();
         let level = self.tlb.first_level(kind);
@@ -116,53 +99,81 @@ impl<O: Observer> Mmu<O> {
 
         let found = self.tlb.find(level, page);
         self.observer.look_up(level, addr, kind, found.is_some());
-        if let Some(found) = found {
-            self.tlb.touch(found.place);
-            let leaf = found.cached.leaf;
-            if !self.suffices(leaf.rights, access) {
+        if let Some(Found { place, leaf }) = found {
+            self.tlb.touch(place);
+            if !self.suffices(leaf.rights(), access) {
                 return self.rewalk(level, addr, access);
             }
-            return Ok(Mapped::at(leaf, found.place));
+            return Ok(self.remember(addr, access, leaf, place));
         }
         *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
 
         if self.tlb.has(LevelId::L2) {
             return self.look_up_second(level, addr, access);
         }
-        let leaf = self.walk_for(addr, access)?;
-        Ok(self.fill(level, page, &Cached::from(leaf)))
+        match self.walk_for(addr, access) {
+            Ok(leaf) => {
+                let place = self.fill(level, page, leaf);
+                Ok(self.remember(addr, access, leaf, place))
+            }
+            Err(cause) => Err(self.refuse(addr, access, cause)),
+        }
+    }
+
+    #[inline(never)]
+    fn translate_without_tlb(
+        &mut self,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<FrameNumber, PageFault> {
+        *self.statistics.accesses.of_mut(access.kind) += 1;
+        if !self.control.is_paging() {
+            return Ok(FrameNumber::truncate(addr.page().bits()));
+        }
+        match self.walk_for(addr, access) {
+            Ok(leaf) => Ok(leaf.frame()),
+            Err(cause) => Err(self.refuse(addr, access, cause)),
+        }
     }
 
     /// Asks the second level, then the tables, after a miss in the first.
+    #[inline(never)]
     fn look_up_second(
         &mut self,
         level: LevelId,
         addr: LinearAddr,
         access: Access,
-    ) -> Result<Mapped, PageFault> {
+    ) -> Result<FrameNumber, PageFault> {
         let page = addr.page();
         let found = self.tlb.find(LevelId::L2, page);
         self.observer
             .look_up(LevelId::L2, addr, access.kind, found.is_some());
         let counts = &mut self.statistics.levels[LevelId::L2 as usize];
-        let Some(found) = found else {
+        let leaf = if let Some(Found { place, leaf }) = found {
+            *counts.hits.of_mut(access.kind) += 1;
+            self.tlb.touch(place);
+            if !self.suffices(leaf.rights(), access) {
+                return self.rewalk(level, addr, access);
+            }
+            leaf
+        } else {
             *counts.misses.of_mut(access.kind) += 1;
-            let leaf = self.walk_for(addr, access)?;
-            return Ok(self.fill_levels(level, page, leaf));
+            let leaf = match self.walk_for(addr, access) {
+                Ok(leaf) => leaf,
+                Err(cause) => return Err(self.refuse(addr, access, cause)),
+            };
+            self.fill(LevelId::L2, page, leaf);
+            leaf
         };
-        *counts.hits.of_mut(access.kind) += 1;
-        self.tlb.touch(found.place);
-        if !self.suffices(found.cached.leaf.rights, access) {
-            return self.rewalk(level, addr, access);
-        }
-        Ok(self.fill(level, page, &found.cached))
+        let place = self.fill(level, page, leaf);
+        Ok(self.remember(addr, access, leaf, place))
     }
 
     /// Returns whether a cached translation serves the access as it is.
     ///
     /// A first write needs a walk that sets D. Missing rights need one too: the entry may have
     /// been changed since, and processors look before they fault.
-    #[inline]
+    #[inline(always)]
     fn suffices(&self, rights: Rights, access: Access) -> bool {
         let needs_dirty = access.kind == AccessKind::Write && !rights.contains(Rights::DIRTY);
         !needs_dirty && self.control.rules().allow(rights, access)
@@ -175,43 +186,41 @@ impl<O: Observer> Mmu<O> {
         level: LevelId,
         addr: LinearAddr,
         access: Access,
-    ) -> Result<Mapped, PageFault> {
+    ) -> Result<FrameNumber, PageFault> {
         self.statistics.rewalks += 1;
-        let leaf = self.walk_for(addr, access)?;
+        let leaf = match self.walk_for(addr, access) {
+            Ok(leaf) => leaf,
+            Err(cause) => return Err(self.refuse(addr, access, cause)),
+        };
         let page = addr.page();
         // Lines that stand for the old translation must not outlive it.
         self.drop_front(page);
         let in_first = self.tlb.refresh(level, page, leaf);
         let in_second = self.tlb.refresh(LevelId::L2, page, leaf);
-        match (in_first, in_second) {
-            (Refreshed::At(place), Refreshed::At(_) | Refreshed::Absent) => {
-                Ok(Mapped::at(leaf, place))
-            }
-            (Refreshed::Absent, Refreshed::At(_)) => {
-                Ok(self.fill(level, page, &Cached::from(leaf)))
-            }
+        let place = match (in_first, in_second) {
+            (Refreshed::At(place), Refreshed::At(_) | Refreshed::Absent) => place,
+            (Refreshed::Absent, Refreshed::At(_)) => self.fill(level, page, leaf),
             // A level holds a page of another size: all of it is out of date.
             _ => {
                 self.drop_page(page);
-                Ok(self.fill_levels(level, page, leaf))
+                if self.tlb.has(LevelId::L2) {
+                    self.fill(LevelId::L2, page, leaf);
+                }
+                self.fill(level, page, leaf)
             }
-        }
+        };
+        Ok(self.remember(addr, access, leaf, place))
     }
 
-    /// Walks, judges and marks. Every page fault is raised here.
-    #[inline]
-    fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Leaf, PageFault> {
+    /// Walks, judges and marks; says why the access is refused, if it is.
+    #[inline(always)]
+    fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Packed, FaultCause> {
         let mut trail = Trail::default();
-        let outcome = self.counted_walk(addr, &mut trail);
-        let mut leaf = match outcome {
-            Ok(leaf) if self.control.rules().allow(leaf.rights, access) => leaf,
-            Ok(_) => return Err(self.refuse(addr, access, FaultCause::Protection)),
-            Err(cause) => return Err(self.refuse(addr, access, cause)),
-        };
-        self.mark(&trail, access.kind);
-        if access.kind == AccessKind::Write {
-            leaf.rights |= Rights::DIRTY;
+        let leaf = self.counted_walk(addr, &mut trail)?;
+        if !self.control.rules().allow(leaf.rights(), access) {
+            return Err(FaultCause::Protection);
         }
+        self.mark(&trail, access.kind);
         if let (Some(directory), Some(_), true) =
             (trail.directory, trail.table, self.directory.exists())
         {
@@ -219,7 +228,10 @@ impl<O: Observer> Mmu<O> {
             self.directory
                 .remember(paging, addr.page(), directory.value);
         }
-        Ok(leaf)
+        Ok(match access.kind {
+            AccessKind::Write => leaf.with_dirty(),
+            AccessKind::Read | AccessKind::Fetch => leaf,
+        })
     }
 
     /// Raises a page fault: what is cached of the page goes, and CR2 is loaded.
@@ -238,8 +250,8 @@ impl<O: Observer> Mmu<O> {
         fault
     }
 
-    #[inline]
-    fn counted_walk(&mut self, addr: LinearAddr, trail: &mut Trail) -> Result<Leaf, FaultCause> {
+    #[inline(always)]
+    fn counted_walk(&mut self, addr: LinearAddr, trail: &mut Trail) -> Result<Packed, FaultCause> {
         let paging = self.control.paging();
         let remembered = if self.directory.exists() {
             self.directory.find(paging, addr.page())
@@ -263,7 +275,7 @@ impl<O: Observer> Mmu<O> {
     ///
     /// An entry that lacks a bit is read again before it is written: with a directory that maps
     /// itself, one word may serve as both entries.
-    #[inline]
+    #[inline(always)]
     fn mark(&mut self, trail: &Trail, kind: AccessKind) {
         let of_leaf = match kind {
             AccessKind::Write => PteFlags::ACCESSED | PteFlags::DIRTY,
@@ -297,28 +309,21 @@ impl<O: Observer> Mmu<O> {
         self.observer.mark(at, value);
     }
 
-    /// Puts a leaf into the second level, if there is one, and into the first.
-    fn fill_levels(&mut self, level: LevelId, page: PageNumber, leaf: Leaf) -> Mapped {
-        let cached = Cached::from(leaf);
-        if self.tlb.has(LevelId::L2) {
-            self.fill(LevelId::L2, page, &cached);
-        }
-        self.fill(level, page, &cached)
-    }
-
-    #[inline]
-    fn fill(&mut self, level: LevelId, page: PageNumber, cached: &Cached) -> Mapped {
+    /// Puts a translation into a level that does not hold the page, and returns where it is.
+    #[inline(always)]
+    fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
         let Filled {
             place,
             size,
             displaced,
-        } = self.tlb.fill(level, page, cached);
+        } = self.tlb.fill(level, page, leaf);
         self.observer.fill(level, page.start());
         if size != PageSize::Small && level != LevelId::L2 {
             // It may come before a small page that a line stands for, in the order of look-up.
             self.front.clear();
         }
-        if let Some(held) = displaced {
+        if let Some(key) = displaced {
+            let held = held_by(key);
             self.statistics.levels[level as usize].evictions += 1;
             self.observer.evict(level, held.first.start());
             if level != LevelId::L2 {
@@ -328,7 +333,7 @@ impl<O: Observer> Mmu<O> {
                 }
             }
         }
-        Mapped::at(cached.leaf, place)
+        place
     }
 
     /// Drops the page from every level, with all lines that stand for it.
@@ -347,17 +352,23 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Remembers a translation in the front array, with the verdicts that hold until a setting
-    /// changes.
-    #[inline]
-    fn fill_front(&mut self, addr: LinearAddr, access: Access, mapped: &Mapped) {
+    /// changes, and returns its frame.
+    #[inline(always)]
+    fn remember(
+        &mut self,
+        addr: LinearAddr,
+        access: Access,
+        leaf: Packed,
+        place: Place,
+    ) -> FrameNumber {
+        let frame = leaf.frame();
         let is_used = self.use_front == FrontArray::On && access.privilege != Privilege::Implicit;
-        let Some(base) = self.ram_base(mapped.frame).filter(|_| is_used) else {
-            return;
+        let Some(base) = self.ram_base(frame).filter(|_| is_used) else {
+            return frame;
         };
         let tag = tag(addr, access.privilege);
         let tag_if = |allowed: bool| if allowed { tag } else { 0 };
-        let allow = |kind| self.suffices(mapped.rights, Access { kind, ..access });
-        let place = mapped.place;
+        let allow = |kind| self.suffices(leaf.rights(), Access { kind, ..access });
         if access.kind == AccessKind::Fetch {
             let line = Line {
                 read: tag,
@@ -367,7 +378,7 @@ impl<O: Observer> Mmu<O> {
             };
             self.front.set_fetch(addr, line);
         } else {
-            let may_write = allow(AccessKind::Write) && !self.tracked.contains(mapped.frame);
+            let may_write = allow(AccessKind::Write) && !self.tracked.contains(frame);
             let line = Line {
                 read: tag_if(allow(AccessKind::Read)),
                 write: tag_if(may_write),
@@ -376,6 +387,7 @@ impl<O: Observer> Mmu<O> {
             };
             self.front.set_data(addr, line);
         }
+        frame
     }
 
     /// Returns the frame's offset into RAM, if RAM is there.
@@ -498,17 +510,6 @@ impl Span {
         match index.checked_sub(self.first_len) {
             None => self.first.frame().byte(self.first.page_offset() + index),
             Some(index) => self.second.frame().byte(index),
-        }
-    }
-}
-
-impl Mapped {
-    #[inline]
-    fn at(leaf: Leaf, place: Place) -> Self {
-        Self {
-            frame: leaf.frame,
-            rights: leaf.rights,
-            place,
         }
     }
 }

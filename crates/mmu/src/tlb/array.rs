@@ -133,7 +133,7 @@ impl<P: Copy + Default> Array<P> {
     }
 
     /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill(
         &mut self,
         number: u64,
@@ -156,7 +156,7 @@ impl<P: Copy + Default> Array<P> {
     }
 
     /// Returns the way that makes room, of the set whose first slot this is.
-    #[inline]
+    #[inline(always)]
     fn victim(&mut self, first: usize) -> usize {
         let in_set = &self.ways[first..first + self.ways_per_set];
         match self.geometry.policy() {
@@ -181,7 +181,7 @@ impl<P: Copy + Default> Array<P> {
         policy.pointed(self.states[first / self.ways_per_set], ways) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn payload(&self, slot: usize) -> P {
         self.ways[slot].payload
     }
@@ -240,7 +240,7 @@ impl<P: Copy + Default> Array<P> {
 
 /// Returns the lowest invalid way, or else the one with the smallest stamp. Under FIFO only fills
 /// set stamps.
-#[inline]
+#[inline(always)]
 fn oldest<P>(set: &[Way<P>]) -> usize {
     // Stamps are times of look-ups, which begin at 1: an invalid way is older than any valid one.
     let age = |way: &Way<P>| if way.key == INVALID { 0 } else { way.stamp };

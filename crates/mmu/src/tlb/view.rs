@@ -39,16 +39,18 @@ impl<O: Observer> Mmu<O> {
         LevelId::ALL.into_iter().flat_map(move |level| {
             tlb.contents(level).map(move |(place, held, translation)| {
                 let ways = tlb.ways_of(place);
+                #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 slots")]
+                let slot = place.slot() as u32;
                 TlbEntry {
                     level,
                     array: tlb.array_in_level(level, place),
-                    set: u32::from(place.slot) / ways,
-                    way: u32::from(place.slot) % ways,
+                    set: slot / ways,
+                    way: slot % ways,
                     page: held.first,
                     size: held.size,
-                    frame: translation.first,
-                    rights: translation.rights,
-                    memory_type: translation.memory_type,
+                    frame: translation.frame(),
+                    rights: translation.rights(),
+                    memory_type: translation.memory_type(),
                     age: tlb.age(place),
                 }
             })

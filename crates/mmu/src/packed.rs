@@ -1,0 +1,144 @@
+//! A translation in one word.
+
+use crate::addr::{FrameNumber, PageNumber};
+use crate::entry::{PageSize, Rights};
+use crate::walk::Leaf;
+
+/// A page that a walk has found or the TLB holds, in one word: it travels in a register, where a
+/// structure of small fields would go through memory in pieces.
+///
+/// ```text
+///  47 46 45 44 42 40 39    32 31          0
+/// +-----+-----+-----+--------+-------------+
+/// |mapped|size|type | rights |    frame    |
+/// +-----+-----+-----+--------+-------------+
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Packed(u64);
+
+const FRAME_MASK: u64 = 0xFFFF_FFFF;
+const RIGHTS_SHIFT: u32 = 32;
+const TYPE_SHIFT: u32 = 40;
+const TYPE_MASK: u64 = 0b111;
+const SIZE_SHIFT: u32 = 44;
+const MAPPED_SHIFT: u32 = 46;
+const SIZE_MASK: u64 = 0b11;
+
+impl Packed {
+    #[inline(always)]
+    pub(crate) fn new(frame: FrameNumber, size: PageSize, rights: Rights, memory_type: u8) -> Self {
+        let size = size as u64;
+        Self(
+            u64::from(frame.bits())
+                | u64::from(rights.bits()) << RIGHTS_SHIFT
+                | u64::from(memory_type) << TYPE_SHIFT
+                | size << SIZE_SHIFT
+                | size << MAPPED_SHIFT,
+        )
+    }
+
+    /// Returns the frame: of the addressed page, or of the first page in what the TLB holds.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    pub(crate) fn frame(self) -> FrameNumber {
+        FrameNumber::truncate(self.0 as u32)
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the rights have eight bits"
+    )]
+    pub(crate) fn rights(self) -> Rights {
+        Rights::from_bits_retain((self.0 >> RIGHTS_SHIFT) as u8)
+    }
+
+    /// Returns how much may be, or is, held: no more than [`Self::mapped`].
+    #[inline(always)]
+    pub(crate) fn size(self) -> PageSize {
+        size_of(self.0 >> SIZE_SHIFT)
+    }
+
+    /// Returns the size of the page in the tables.
+    #[inline(always)]
+    pub(crate) fn mapped(self) -> PageSize {
+        size_of(self.0 >> MAPPED_SHIFT)
+    }
+
+    pub(crate) fn memory_type(self) -> u8 {
+        (self.0 >> TYPE_SHIFT & TYPE_MASK) as u8
+    }
+
+    /// Returns the translation with D set.
+    #[inline(always)]
+    pub(crate) fn with_dirty(self) -> Self {
+        Self(self.0 | u64::from(Rights::DIRTY.bits()) << RIGHTS_SHIFT)
+    }
+
+    /// Returns what is held for the page's surroundings of this size: their first frame.
+    #[inline(always)]
+    pub(crate) fn held_as(self, page: PageNumber, size: PageSize) -> Self {
+        let within = page.bits() & (size.small_pages() - 1);
+        let first = FrameNumber::truncate(self.frame().bits().wrapping_sub(within));
+        let size_bits = SIZE_MASK << SIZE_SHIFT;
+        Self(self.with_frame(first).0 & !size_bits | (size as u64) << SIZE_SHIFT)
+    }
+
+    /// Returns the translation of the page, from what is held for its surroundings.
+    #[inline(always)]
+    pub(crate) fn of_page(self, page: PageNumber, size: PageSize) -> Self {
+        let within = page.bits() & (size.small_pages() - 1);
+        self.with_frame(FrameNumber::truncate(self.frame().bits() + within))
+    }
+
+    /// Returns the leaf as others see it.
+    pub(crate) fn leaf(self) -> Leaf {
+        Leaf {
+            frame: self.frame(),
+            size: self.mapped(),
+            rights: self.rights(),
+            memory_type: self.memory_type(),
+        }
+    }
+
+    #[inline(always)]
+    fn with_frame(self, frame: FrameNumber) -> Self {
+        Self(self.0 & !FRAME_MASK | u64::from(frame.bits()))
+    }
+}
+
+#[inline(always)]
+fn size_of(bits: u64) -> PageSize {
+    match bits & SIZE_MASK {
+        0 => PageSize::Small,
+        1 => PageSize::Mib2,
+        _ => PageSize::Mib4,
+    }
+}
+
+const _: () = assert!(
+    PageSize::Small as u64 == 0 && PageSize::Mib2 as u64 == 1 && PageSize::Mib4 as u64 == 2,
+    "the sizes are packed by their numbers"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_large_page_is_held_and_found_again() {
+        let page = PageNumber::new(0x401).unwrap();
+        let frame = FrameNumber::new(0x0ABC_D401).unwrap();
+        let rights = Rights::USER | Rights::DIRTY;
+        let large = Packed::new(frame, PageSize::Mib4, rights, 5);
+
+        let held = large.held_as(page, PageSize::Mib4);
+        let piece = large.held_as(page, PageSize::Small);
+
+        assert_eq!(held.frame(), FrameNumber::new(0x0ABC_D400).unwrap());
+        assert_eq!(held.of_page(page, PageSize::Mib4), large);
+        assert_eq!((piece.frame(), piece.size()), (frame, PageSize::Small));
+        assert_eq!((piece.mapped(), piece.rights()), (PageSize::Mib4, rights));
+        assert_eq!(piece.memory_type(), 5);
+    }
+}
