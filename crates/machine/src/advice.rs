@@ -37,6 +37,13 @@ pub(crate) fn advice(circumstances: &Circumstances<'_>) -> String {
             "programs run in ring 3 and cannot use this instruction: remove it"
         }
         Status::BREAKPOINT => "INT3 stops a program under a debugger; without one it ends it",
+        Status::SINGLE_STEP => {
+            "the trap flag is set, and each instruction raises this: clear bit 8 of the flags"
+        }
+        Status::ARRAY_BOUNDS_EXCEEDED => "the index of BOUND is outside of its limits",
+        Status::DATATYPE_MISALIGNMENT => {
+            "the alignment check is on: clear bit 18 of the flags, or align the data"
+        }
         Status::STACK_OVERFLOW => {
             "the stack is used up: end the recursion, or make the stack larger"
         }

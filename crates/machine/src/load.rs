@@ -125,6 +125,8 @@ impl<W: Watch> Machine<W> {
         machine.map_system_page()?;
         machine.make_stack(config)?;
         machine.start(image)?;
+        // The program begins with a cold TLB and with nothing counted.
+        machine.mmu.flush_all();
         machine.mmu.reset_statistics();
         machine.watch.start();
         Ok(machine)

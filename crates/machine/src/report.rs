@@ -205,7 +205,10 @@ impl<W: Watch> Machine<W> {
             rule: violation.map(|violation| violation.rule),
             region: self.vmm.query(&self.mmu, self.process, addr).ok(),
             allocation: self.allocation_around(addr),
-            purpose: self.purpose(addr),
+            // Freed memory is nobody's any more.
+            purpose: self
+                .allocation_around(addr)
+                .and_then(|_| self.purpose(addr)),
             history: self.history_of(addr),
         };
         (status, memory)

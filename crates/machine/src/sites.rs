@@ -25,6 +25,8 @@ enum Parameter {
     FreeType,
     Protection,
     Process,
+    /// Nothing is known of it.
+    Plain,
 }
 
 use Parameter::{Address, AllocationType, FreeType, Process, Protection, Size};
@@ -83,7 +85,10 @@ impl fmt::Display for CallSite {
         let known = PARAMETERS.iter().find(|(name, _)| *name == self.function);
         let parameters = known.map_or(&[][..], |&(_, parameters)| parameters);
         let shown = |(index, &value): (usize, &u32)| {
-            shown(value, parameters.get(index).copied().unwrap_or(Address))
+            shown(
+                value,
+                parameters.get(index).copied().unwrap_or(Parameter::Plain),
+            )
         };
         let arguments: Vec<_> = self.arguments.iter().enumerate().map(shown).collect();
         write!(f, "{}({})", self.function, arguments.join(", "))
@@ -98,6 +103,7 @@ fn shown(value: u32, parameter: Parameter) -> String {
         Address if value == 0 => "NULL".to_owned(),
         Process if value == CURRENT_PROCESS => "-1".to_owned(),
         Address | Process => format!("0x{value:08X}"),
+        Parameter::Plain => format!("{value:#x}"),
         Size => value.to_string(),
         AllocationType => names(value, &ALLOCATION_TYPES),
         FreeType => names(value, &FREE_TYPES),
@@ -175,7 +181,7 @@ mod tests {
             call("VirtualFreeEx", &[u32::MAX, 0x11_0000, 0, 0x8001]),
             "VirtualFreeEx(-1, 0x00110000, 0, MEM_RELEASE|0x1)"
         );
-        assert_eq!(call("Frobnicate", &[7]), "Frobnicate(0x00000007)");
+        assert_eq!(call("Frobnicate", &[7]), "Frobnicate(0x7)");
     }
 
     #[test]
