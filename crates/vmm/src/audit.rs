@@ -188,7 +188,11 @@ impl Vmm {
                     && !matches!(backing, Backing::Mapped(entry) if !self.is_private(entry.frame));
                 committed += u32::from(is_own);
                 match backing {
-                    Backing::Mapped(_) if vad.source == Source::Large => continue,
+                    Backing::Mapped(_)
+                        if matches!(vad.source, Source::Large | Source::Physical) =>
+                    {
+                        continue;
+                    }
                     Backing::Mapped(entry) => {
                         resident += 1;
                         *found.mappings.entry(entry.frame).or_default() += 1;
@@ -242,7 +246,7 @@ impl Vmm {
                 vad.and_then(|vad| vad.section_page(page)) == Some((section, index))
                     && self.section_frame(section, index) == Some(frame)
             }
-            FrameOwner::Nobody | FrameOwner::Tables(_) => false,
+            FrameOwner::Nobody | FrameOwner::Tables(_) | FrameOwner::Physical { .. } => false,
         };
         if is_right {
             Ok(())

@@ -142,7 +142,7 @@ impl Vmm {
                     .filter_map(|(process, page)| mapping(process, page))
                     .collect()
             }
-            FrameOwner::Nobody | FrameOwner::Tables(_) => Vec::new(),
+            FrameOwner::Nobody | FrameOwner::Tables(_) | FrameOwner::Physical { .. } => Vec::new(),
         }
     }
 
@@ -193,7 +193,7 @@ impl Vmm {
                     section.prototypes.insert(index, prototype);
                 }
             }
-            FrameOwner::Nobody | FrameOwner::Tables(_) => {}
+            FrameOwner::Nobody | FrameOwner::Tables(_) | FrameOwner::Physical { .. } => {}
         }
         // The slot belongs to the entry now, not to the frame.
         self.frames.info_mut(frame).copy = None;

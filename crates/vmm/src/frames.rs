@@ -21,6 +21,13 @@ pub enum FrameOwner {
         /// The page.
         page: PageNumber,
     },
+    /// A physical page that a process allocated for itself (AWE).
+    Physical {
+        /// The process.
+        process: ProcessId,
+        /// Where it is mapped, if it is.
+        at: Option<PageNumber>,
+    },
     /// A page of a section, which any number of views may map.
     Section {
         /// The section.

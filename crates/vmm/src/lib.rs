@@ -1,4 +1,69 @@
 //! Windows' virtual memory calls as edits of x86 page-table entries.
+//!
+//! A [`Vmm`] manages the memory of emulated processes by the rules of Win32: reserve, commit,
+//! protect, lock, query, sections, working sets, and what happens when frames run out. It knows no
+//! instructions: whoever executes a program asks [`Vmm::handle_fault`] about each page fault and
+//! calls the functions named after the Win32 ones.
+//!
+//! # Where the truth is
+//!
+//! Page tables are real words in guest RAM. A *present* entry tells the hardware its part, and in
+//! its software-available bits the Win32 protection. An entry that is *not present* is a
+//! [`SoftwarePte`]. An entry of all zeros says nothing, and the region speaks: it was reserved, or
+//! committed, as a whole. Nothing else is known of a page, so that committing maps nothing and the
+//! first touch faults.
+//!
+//! # What is not modelled
+//!
+//! Kernel space, `MEM_ROTATE`, NUMA, enclaves, page combining, several sessions. Images are mapped
+//! as private pages. One processor: no shoot-down of other TLBs.
+//!
+//! # Example
+//!
+//! Reserve 64 KiB, commit a page of it, write to it, and meet the page after it:
+//!
+//! ```
+//! use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PhysMemory, Privilege};
+//! use pagefault_vmm::{
+//!     AllocRequest, AllocationType, Caller, Protection, Resolution, Resumed, Rule, Vmm, VmmConfig,
+//! };
+//!
+//! let mut mmu = Mmu::new(PhysMemory::new(1 << 20)?, &MmuConfig::default())?;
+//! let mut vmm = Vmm::new(&mmu, VmmConfig::default());
+//! let process = vmm.create_process(&mut mmu)?;
+//! vmm.switch_to(&mut mmu, process);
+//!
+//! let caller = Caller::of(process);
+//! let mut request = AllocRequest {
+//!     address: LinearAddr::new(0),
+//!     size_bytes: 0x1_0000,
+//!     allocation_type: AllocationType::RESERVE.bits(),
+//!     protect: Protection::NO_ACCESS.bits(),
+//! };
+//! let base = vmm.alloc(&mut mmu, caller, &request)?;
+//! request.address = base;
+//! request.size_bytes = 1;
+//! request.allocation_type = AllocationType::COMMIT.bits();
+//! request.protect = Protection::READ_WRITE.bits();
+//! vmm.alloc(&mut mmu, caller, &request)?;
+//!
+//! // The first write faults: committing has mapped nothing.
+//! let fault = mmu.write(base, 0x1234_5678_u32, Privilege::User).unwrap_err();
+//! let resolution = vmm.handle_fault(&mut mmu, &fault);
+//! assert!(matches!(resolution, Resolution::Resumed(Resumed::DemandZero { .. })));
+//! mmu.write(base, 0x1234_5678_u32, Privilege::User)?;
+//! // Now the entry is present, writable, the user's, accessed and dirty; bits 11:9 say READWRITE.
+//! assert_eq!(mmu.walk(base).steps().last().unwrap().value & 0xfff, 0x867);
+//!
+//! let next = base.wrapping_add(0x1000);
+//! let fault = mmu.read::<u8>(next, Privilege::User).unwrap_err();
+//! let Resolution::AccessViolation(violation) = vmm.handle_fault(&mut mmu, &fault) else {
+//!     panic!("the second page is not committed")
+//! };
+//! assert_eq!((violation.addr, violation.rule), (next, Rule::Reserved));
+//! assert_eq!(violation.to_string(), "read of 0x00011000: the page is reserved but not committed");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod audit;
 mod config;
@@ -21,6 +86,7 @@ pub mod replacement;
 mod section;
 mod software;
 mod space;
+mod status;
 mod store;
 mod vmm;
 mod win32;
@@ -45,6 +111,7 @@ pub use ops::free::{FreeError, FreeRequest, MEM_DECOMMIT, MEM_RELEASE};
 pub use ops::lock::{LockError, UnlockError};
 pub use ops::memory::{ReadMemoryError, WriteMemoryError};
 pub use ops::peek::PeekError;
+pub use ops::physical::{PhysicalError, Window};
 pub use ops::protect::{ProtectError, ProtectRequest};
 pub use ops::query::{
     Allocation, MEMORY_BASIC_INFORMATION_BYTES, MemoryInfo, MemoryState, QueryError,
@@ -64,6 +131,9 @@ pub use replacement::PolicyKind;
 pub use section::SectionId;
 pub use software::{Slot, SoftwarePte};
 pub use space::ProcessId;
-pub use store::{MemoryStore, PageBytes, PageStore, SectionFile, StoreError, StreamStore};
+pub use status::{MapRun, MemoryStatus};
+pub use store::{
+    FileAccess, MemoryStore, PageBytes, PageStore, SectionFile, StoreError, StreamFile, StreamStore,
+};
 pub use vmm::{Caller, NoFrame, Vmm};
 pub use win32::Win32Code;

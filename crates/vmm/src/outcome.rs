@@ -211,6 +211,17 @@ impl fmt::Display for Rule {
     }
 }
 
+impl fmt::Display for AccessViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            AccessKind::Read => "read of",
+            AccessKind::Write => "write to",
+            AccessKind::Fetch => "fetch from",
+        };
+        write!(f, "{kind} {}: {}", self.addr, self.rule)
+    }
+}
+
 impl fmt::Display for InPageCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

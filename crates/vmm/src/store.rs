@@ -114,6 +114,76 @@ impl<F: Read + Write + Seek + Debug> PageStore for StreamStore<F> {
     }
 }
 
+/// A file behind a section, in anything that can be read, written and sought in.
+///
+/// Its size stays what it was when this was made: what lies past the end of the file reads as zeros
+/// and is not written.
+#[derive(Debug)]
+pub struct StreamFile<F> {
+    stream: F,
+    size_bytes: u64,
+    access: FileAccess,
+}
+
+/// Whether a file takes what is written to its views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileAccess {
+    /// It does not: a flush of a modified page fails.
+    ReadOnly,
+    /// It does.
+    ReadWrite,
+}
+
+impl<F: Read + Write + Seek + Debug> StreamFile<F> {
+    /// Returns the file in `stream`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever finding the end of the stream gives.
+    pub fn new(mut stream: F, access: FileAccess) -> std::io::Result<Self> {
+        let size_bytes = stream.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            stream,
+            size_bytes,
+            access,
+        })
+    }
+
+    /// Goes to a page, and returns how many of its bytes are the file's.
+    fn seek(&mut self, index: u32) -> std::io::Result<usize> {
+        let at = u64::from(index) * u64::from(PAGE_SIZE);
+        self.stream.seek(SeekFrom::Start(at))?;
+        let left = self.size_bytes.saturating_sub(at).min(u64::from(PAGE_SIZE));
+        Ok(usize::try_from(left).unwrap_or_default())
+    }
+}
+
+impl<F: Read + Write + Seek + Debug> PageStore for StreamFile<F> {
+    fn read(&mut self, index: u32, page: &mut PageBytes) -> Result<(), StoreError> {
+        page.fill(0);
+        let read = self
+            .seek(index)
+            .and_then(|len| self.stream.read_exact(&mut page[..len]));
+        read.map_err(|_| StoreError::Read { index })
+    }
+
+    fn write(&mut self, index: u32, page: &PageBytes) -> Result<(), StoreError> {
+        if self.access == FileAccess::ReadOnly {
+            return Err(StoreError::Write { index });
+        }
+        let written = self
+            .seek(index)
+            .and_then(|len| self.stream.write_all(&page[..len]));
+        written.map_err(|_| StoreError::Write { index })
+    }
+}
+
+impl<F: Read + Write + Seek + Debug> SectionFile for StreamFile<F> {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
 /// The paging file: a store, and which of its slots are in use.
 #[derive(Debug)]
 pub(crate) struct PagingFile {

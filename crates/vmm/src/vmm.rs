@@ -182,6 +182,7 @@ impl Vmm {
             return;
         }
         self.close_all_handles(mmu, process);
+        self.free_all_physical(mmu, process);
         let space = self.space(process);
         let vads: Vec<Vad> = space.regions.values().map(|region| region.vad).collect();
         for vad in vads {

@@ -292,9 +292,13 @@ impl Vmm {
     ) -> Option<Region> {
         match vad.source {
             Source::Large => self.drop_large(mmu, process, vad),
+            Source::Physical => self.clear_window(mmu, process, vad),
             _ => self.drop_pages(mmu, process, vad, vad.pages, SoftwarePte::AskRegion),
         }
-        let region = self.space_mut(process).remove(vad.pages.start())?;
+        let space = self.space_mut(process);
+        // Large pages keep no count of their locks; the others' locks went with their contents.
+        space.locked.retain(|&page| !vad.pages.contains(page));
+        let region = space.remove(vad.pages.start())?;
         self.commit.release(region.charged_pages);
         self.remove_empty_tables(mmu, process, vad.pages);
         Some(region)

@@ -8,6 +8,7 @@ pub(crate) mod large;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod peek;
+pub(crate) mod physical;
 pub(crate) mod protect;
 pub(crate) mod query;
 pub(crate) mod reset;

@@ -146,7 +146,9 @@ impl Vmm {
             let new = match self.frames.info(entry.frame).owner {
                 FrameOwner::Section { .. } => SoftwarePte::Prototype(protection),
                 FrameOwner::Private { .. } => SoftwarePte::Transition(entry.frame, protection),
-                FrameOwner::Nobody | FrameOwner::Tables(_) => continue,
+                FrameOwner::Nobody | FrameOwner::Tables(_) | FrameOwner::Physical { .. } => {
+                    continue;
+                }
             };
             self.unmap(mmu, process, page, entry, vad.shortest(new));
         }
