@@ -33,31 +33,31 @@ impl LinearAddr {
     }
 
     /// Returns the address as a number.
-    #[inline]
+    #[inline(always)]
     pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// Returns the page that holds the addressed byte.
-    #[inline]
+    #[inline(always)]
     pub const fn page(self) -> PageNumber {
         PageNumber(self.0 >> PAGE_SHIFT)
     }
 
     /// Returns the offset inside the small page, in bytes, 0 to 4095.
-    #[inline]
+    #[inline(always)]
     pub const fn page_offset(self) -> u32 {
         self.0 & OFFSET_MASK
     }
 
     /// Returns bits 31:22, the index into a two-level page directory.
-    #[inline]
+    #[inline(always)]
     pub const fn directory_index(self) -> u32 {
         self.0 >> 22
     }
 
     /// Returns bits 21:12, the index into a two-level page table.
-    #[inline]
+    #[inline(always)]
     pub const fn table_index(self) -> u32 {
         self.0 >> PAGE_SHIFT & (ENTRIES_32 - 1)
     }
@@ -93,7 +93,7 @@ impl PhysAddr {
     }
 
     /// Returns the address as a number.
-    #[inline]
+    #[inline(always)]
     pub const fn bits(self) -> u64 {
         self.0
     }
@@ -136,13 +136,13 @@ impl PageNumber {
     }
 
     /// Returns the page as a number.
-    #[inline]
+    #[inline(always)]
     pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// Returns the address of the page's first byte.
-    #[inline]
+    #[inline(always)]
     pub const fn start(self) -> LinearAddr {
         LinearAddr(self.0 << PAGE_SHIFT)
     }
@@ -168,37 +168,37 @@ impl FrameNumber {
     }
 
     /// Returns the frame as a number.
-    #[inline]
+    #[inline(always)]
     pub const fn bits(self) -> u32 {
         self.0
     }
 
     /// Returns the physical address of the frame's first byte.
-    #[inline]
+    #[inline(always)]
     pub const fn start(self) -> PhysAddr {
         PhysAddr((self.0 as u64) << PAGE_SHIFT)
     }
 
     /// Returns the physical address of the byte at `offset`, taken modulo the frame's 4096 bytes.
-    #[inline]
+    #[inline(always)]
     pub const fn byte(self, offset: u32) -> PhysAddr {
         PhysAddr((self.0 as u64) << PAGE_SHIFT | (offset & OFFSET_MASK) as u64)
     }
 
     /// Returns the entry's address in a two-level directory or table held by this frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn entry_32(self, index: u32) -> PhysAddr {
         self.byte((index & (ENTRIES_32 - 1)) * 4)
     }
 
     /// Returns the entry's address in a PAE directory or table held by this frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn entry_pae(self, index: u32) -> PhysAddr {
         self.byte((index & (ENTRIES_PAE - 1)) * 8)
     }
 
     /// Returns the frame whose number is the low 28 bits of `number`.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn truncate(number: u32) -> Self {
         Self(number & ((1 << (MAX_PHYSICAL_BITS - PAGE_SHIFT)) - 1))
     }

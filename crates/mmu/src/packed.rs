@@ -59,6 +59,12 @@ impl Packed {
         size_of(self.0 >> SIZE_SHIFT)
     }
 
+    /// Returns whether the tables map a large page.
+    #[inline(always)]
+    pub(crate) fn is_large(self) -> bool {
+        self.0 >> MAPPED_SHIFT & SIZE_MASK != 0
+    }
+
     /// Returns the size of the page in the tables.
     #[inline(always)]
     pub(crate) fn mapped(self) -> PageSize {

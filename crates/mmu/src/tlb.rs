@@ -161,6 +161,8 @@ pub(crate) struct Tlb {
     arrays: Vec<Array<Packed>>,
     /// The arrays of each level, as a range of `arrays`.
     levels: [std::ops::Range<usize>; LevelId::COUNT],
+    /// The array of each level that takes small pages.
+    for_small: [usize; LevelId::COUNT],
     /// Advances with every look-up in a first level: the stamps of true LRU come from it.
     clock: u64,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
@@ -179,9 +181,16 @@ impl Tlb {
             );
             first..arrays.len()
         });
+        let for_small = levels.clone().map(|mut level| {
+            let first = level.start;
+            level
+                .find(|&index| arrays[index].holds_small())
+                .unwrap_or(first)
+        });
         Self {
             arrays,
             levels,
+            for_small,
             clock: 0,
             holds_large: false,
         }
@@ -283,31 +292,36 @@ impl Tlb {
         }
     }
 
-    /// Returns the array of the level that takes pages of this size. Where none does, a piece is
-    /// kept as a small page.
-    #[inline(always)]
-    fn array_for(&self, level: LevelId, size: PageSize) -> (usize, PageSize) {
-        let range = &self.levels[level as usize];
-        let holds = |size: PageSize| {
-            let mut indices = range.start..range.end;
-            let sizes = PageSizes::of(size);
-            indices.find(|&index| self.arrays[index].geometry().sizes().contains(sizes))
-        };
-        match holds(size) {
-            Some(index) => (index, size),
-            None => (
-                holds(PageSize::Small).unwrap_or(range.start),
-                PageSize::Small,
-            ),
-        }
-    }
-
     /// Puts the page into the level, which does not hold it.
     #[inline(always)]
     pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
-        let (index, size) = self.array_for(level, leaf.size());
-        self.holds_large |= leaf.mapped() != PageSize::Small;
+        if leaf.is_large() {
+            return self.fill_large(level, page, leaf);
+        }
+        self.fill_array(self.for_small[level as usize], page, PageSize::Small, leaf)
+    }
 
+    /// Puts a large page in; where no array takes it, a piece is kept as a small page.
+    #[inline(never)]
+    fn fill_large(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
+        self.holds_large = true;
+        let mut indices = self.levels[level as usize].clone();
+        let sizes = PageSizes::of(leaf.size());
+        let index = indices.find(|&index| self.arrays[index].geometry().sizes().contains(sizes));
+        match index {
+            Some(index) => self.fill_array(index, page, leaf.size(), leaf),
+            None => self.fill_array(self.for_small[level as usize], page, PageSize::Small, leaf),
+        }
+    }
+
+    #[inline(always)]
+    fn fill_array(
+        &mut self,
+        index: usize,
+        page: PageNumber,
+        size: PageSize,
+        leaf: Packed,
+    ) -> Filled {
         let number = number_of(page, size);
         let payload = leaf.held_as(page, size);
         let clock = self.clock;
@@ -414,9 +428,13 @@ fn key_of(number: u64, size: PageSize) -> Key {
     number << KEY_SIZE_BITS | (size as u64 + 1)
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn held_by(key: Key) -> Held {
-    let size = PageSize::ALL[(key & 0b11) as usize - 1];
+    let size = match key & ((1 << KEY_SIZE_BITS) - 1) {
+        1 => PageSize::Small,
+        2 => PageSize::Mib2,
+        _ => PageSize::Mib4,
+    };
     #[expect(
         clippy::cast_possible_truncation,
         reason = "keys are made from 20-bit page numbers"
@@ -425,6 +443,7 @@ pub(crate) fn held_by(key: Key) -> Held {
     held_from(number * size.small_pages(), size)
 }
 
+#[inline(always)]
 fn held_from(first: u32, size: PageSize) -> Held {
     Held {
         first: PageNumber::new(first).unwrap_or(PageNumber::LAST),

@@ -82,12 +82,55 @@ impl<O: Observer> Mmu<O> {
         })
     }
 
-    /// Translates one access: the model itself. Fills the front array on the way.
+    /// Translates one access.
+    ///
+    /// The model is [`Self::translate_as`]; here it is compiled once for each kind of access, since
+    /// the kind decides much of what is to be done.
+    #[inline(always)]
+    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
+        match access.kind {
+            AccessKind::Read => self.translate_read(addr, access.privilege),
+            AccessKind::Write => self.translate_write(addr, access.privilege),
+            AccessKind::Fetch => self.translate_fetch(addr, access.privilege),
+        }
+    }
+
+    #[inline(never)]
+    fn translate_read(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<FrameNumber, PageFault> {
+        let kind = AccessKind::Read;
+        self.translate_as(addr, Access { kind, privilege })
+    }
+
+    #[inline(never)]
+    fn translate_write(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<FrameNumber, PageFault> {
+        let kind = AccessKind::Write;
+        self.translate_as(addr, Access { kind, privilege })
+    }
+
+    #[inline(never)]
+    fn translate_fetch(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<FrameNumber, PageFault> {
+        let kind = AccessKind::Fetch;
+        self.translate_as(addr, Access { kind, privilege })
+    }
+
+    /// The model itself. Fills the front array on the way.
     ///
     /// What happens often is done here, in registers; each rare turn is a function that finishes the
     /// access on its own.
-    #[inline(never)]
-    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
+    #[inline(always)]
+    fn translate_as(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
         if !self.control.is_paging() || !self.tlb.is_present() {
             return self.translate_without_tlb(addr, access);
         }
@@ -265,7 +308,14 @@ impl<O: Observer> Mmu<O> {
         self.statistics.walks += 1;
         self.statistics.walk_references += trail.memory_references();
         self.statistics.directory_hits += u64::from(remembered.is_some());
-        for step in trail.steps() {
+        // Spelled out: an iterator over the three would keep them in memory.
+        if let Some(step) = &trail.pdpt {
+            self.observer.walk_step(addr, step);
+        }
+        if let Some(step) = &trail.directory {
+            self.observer.walk_step(addr, step);
+        }
+        if let Some(step) = &trail.table {
             self.observer.walk_step(addr, step);
         }
         outcome
@@ -285,12 +335,15 @@ impl<O: Observer> Mmu<O> {
             Some(_) => PteFlags::ACCESSED,
             None => of_leaf,
         };
-        for (step, wanted) in [(trail.directory, of_directory), (trail.table, of_leaf)] {
-            if let Some(step) = step
-                && !low_flags(step.value).contains(wanted)
-            {
-                self.set_marks(step.at, wanted);
-            }
+        if let Some(step) = trail.directory
+            && !low_flags(step.value).contains(of_directory)
+        {
+            self.set_marks(step.at, of_directory);
+        }
+        if let Some(step) = trail.table
+            && !low_flags(step.value).contains(of_leaf)
+        {
+            self.set_marks(step.at, of_leaf);
         }
     }
 
@@ -378,9 +431,10 @@ impl<O: Observer> Mmu<O> {
             };
             self.front.set_fetch(addr, line);
         } else {
+            let may_read = access.kind == AccessKind::Read || allow(AccessKind::Read);
             let may_write = allow(AccessKind::Write) && !self.tracked.contains(frame);
             let line = Line {
-                read: tag_if(allow(AccessKind::Read)),
+                read: tag_if(may_read),
                 write: tag_if(may_write),
                 base,
                 place,

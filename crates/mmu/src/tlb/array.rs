@@ -30,9 +30,18 @@ pub(crate) struct Array<P> {
 #[derive(Clone, Copy, Debug)]
 struct Way<P> {
     key: Key,
-    /// When the way was last used, by the caller's clock: exact LRU order.
+    /// When the way was last used, by the caller's clock: exact LRU order. 0 while it is invalid,
+    /// which is before any use.
     stamp: u64,
     payload: P,
+}
+
+impl<P> Way<P> {
+    #[inline(always)]
+    fn invalidate(&mut self) {
+        self.key = INVALID;
+        self.stamp = 0;
+    }
 }
 
 /// What a hit changes.
@@ -193,7 +202,7 @@ impl<P: Copy + Default> Array<P> {
 
     /// Drops the slot's translation; the replacement state stays.
     pub(crate) fn clear(&mut self, slot: usize) {
-        self.ways[slot].key = INVALID;
+        self.ways[slot].invalidate();
     }
 
     /// Drops the translations of which `drop` says so, and returns how many.
@@ -201,7 +210,7 @@ impl<P: Copy + Default> Array<P> {
         let mut dropped = 0;
         for way in &mut self.ways {
             if way.key != INVALID && drop(way.key, &way.payload) {
-                way.key = INVALID;
+                way.invalidate();
                 dropped += 1;
             }
         }
@@ -210,9 +219,7 @@ impl<P: Copy + Default> Array<P> {
 
     /// Empties the array and resets its replacement state.
     pub(crate) fn reset(&mut self) {
-        for way in &mut self.ways {
-            way.key = INVALID;
-        }
+        self.ways.iter_mut().for_each(Way::invalidate);
         self.states.fill(0);
     }
 
@@ -238,18 +245,15 @@ impl<P: Copy + Default> Array<P> {
     }
 }
 
-/// Returns the lowest invalid way, or else the one with the smallest stamp. Under FIFO only fills
-/// set stamps.
+/// Returns the way with the smallest stamp: the lowest invalid one, if there is one. Under FIFO only
+/// fills set stamps.
 #[inline(always)]
 fn oldest<P>(set: &[Way<P>]) -> usize {
-    // Stamps are times of look-ups, which begin at 1: an invalid way is older than any valid one.
-    let age = |way: &Way<P>| if way.key == INVALID { 0 } else { way.stamp };
     let mut oldest = 0;
     let mut least = u64::MAX;
     for (way, candidate) in set.iter().enumerate() {
-        let age = age(candidate);
-        if age < least {
-            (oldest, least) = (way, age);
+        if candidate.stamp < least {
+            (oldest, least) = (way, candidate.stamp);
         }
     }
     oldest
