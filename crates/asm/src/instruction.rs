@@ -4,23 +4,21 @@ use iced_x86::Register;
 
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
-use crate::expr::{Distance, Scaled, Value};
-use crate::insn::encode::{ADDRESS_SIZE, Encoded, OPERAND_SIZE, encode, prefix_byte, segment_byte};
+use crate::expr::{Scaled, Value};
+use crate::insn::encode::{Encoded, OPERAND_SIZE, encode, prefix_byte, segment_byte};
 use crate::insn::operand::{Immediate, Memory, Operand, RefKind, SymbolRef};
 use crate::insn::select::{SelectError, select};
-use crate::insn::table::{self, AddressPrefix, Mnemonic, Needs, Special};
+use crate::insn::table::{self, Mnemonic, Needs, Special};
 use crate::lex::Punct;
 use crate::line::Line;
 use crate::section::Target;
-use crate::source::{Span, to_u32};
+use crate::source::Span;
 use crate::symbol::{SymbolId, SymbolKind};
 use crate::types::Type;
 use crate::words::{CpuOption, Prefix, Word, lookup};
 
 /// No IA-32 instruction has more operands in its source.
 const MAX_OPERANDS: usize = 4;
-/// Reach of a short jump, forward and backward.
-const SHORT_REACH: std::ops::RangeInclusive<i64> = -128..=127;
 
 impl Assembler<'_> {
     /// Assembles the instruction at token `start`.
@@ -103,7 +101,7 @@ impl Assembler<'_> {
         Ok(values)
     }
 
-    fn plain(
+    pub(crate) fn plain(
         &mut self,
         mnemonic: &'static Mnemonic,
         prefix: Option<Prefix>,
@@ -284,9 +282,9 @@ impl Assembler<'_> {
         value: &Value,
         span: Span,
     ) -> Result<(Option<Scaled>, Option<Scaled>), Reported> {
-        let is_index = |scaled: &Scaled| scaled.is_explicit && scaled.scale != 1;
+        let is_index = |scaled: &Scaled| scaled.is_explicit;
         let (base, index) = match value.registers {
-            [Some(only), None] | [None, Some(only)] if is_index(&only) => (None, Some(only)),
+            [Some(only), None] | [None, Some(only)] if only.scale != 1 => (None, Some(only)),
             [only, None] | [None, only] => (only, None),
             [Some(first), Some(second)] => {
                 let must_be_base = first.is_frame || first.register == Register::ESP;
@@ -368,8 +366,9 @@ impl Assembler<'_> {
         if element == 2 {
             bytes.push(OPERAND_SIZE);
         }
-        let segment = values.iter().find_map(|value| value.segment);
-        let overridden = segment.filter(|&s| !matches!(s, Register::DS | Register::ES));
+        let source = text_source(opcode).and_then(|place| values.get(place));
+        let segment = source.and_then(|value| value.segment);
+        let overridden = segment.filter(|&segment| segment != Register::DS);
         bytes.extend(overridden.and_then(segment_byte));
         bytes.push(opcode);
         self.write(&bytes, span)
@@ -423,152 +422,6 @@ impl Assembler<'_> {
             Err(error) => Err(self.error(select_error(error, push), span)),
         }
     }
-
-    // Branches.
-
-    fn branch(
-        &mut self,
-        mnemonic: &'static Mnemonic,
-        prefix: Option<Prefix>,
-        values: &[Value],
-        line: &Line,
-        at: usize,
-    ) -> Result<(), Reported> {
-        let span = line.span(at, line.len());
-        let Some(value) = values.first() else {
-            return Ok(());
-        };
-        if !is_branch_target(value) {
-            if matches!(mnemonic.special, Special::ConditionalJump(_)) {
-                return Err(self.error(Kind::BadJumpTarget, span));
-            }
-            return self.plain(mnemonic, prefix, values, line, at);
-        }
-        let (short, long): (Option<u8>, &[u8]) = match mnemonic.special {
-            Special::Call => (None, &[0xE8]),
-            Special::ConditionalJump(code) => (Some(0x70 | code), &[0x0F, 0x80 | code]),
-            _ => (Some(0xEB), &[0xE9]),
-        };
-        let long = match (mnemonic.special, long) {
-            (Special::ConditionalJump(code), [escape, _]) => vec![*escape, 0x80 | code],
-            (_, bytes) => bytes.to_vec(),
-        };
-        let is_long = match (short, value.distance) {
-            (None, _) | (Some(_), Some(Distance::Near | Distance::Far)) => true,
-            (Some(_), Some(Distance::Short)) => false,
-            (Some(_), None) => self.grows(value),
-        };
-        match short {
-            Some(opcode) if !is_long => self.write_short(&[opcode], value, span),
-            _ => self.write_near(&long, value, span),
-        }
-    }
-
-    /// Distance from the end of an instruction of `len` bytes here to the target, if it is in this
-    /// section.
-    fn distance(&self, value: &Value, len: i64) -> Option<i64> {
-        let here = self.out.place()?;
-        let SymbolKind::Label {
-            section, offset, ..
-        } = self.symbols.get(value.symbol?).kind
-        else {
-            return None;
-        };
-        let target = i64::from(offset).wrapping_add(i64::try_from(value.number).ok()?);
-        (section == here.section).then(|| target - i64::from(here.offset) - len)
-    }
-
-    /// Whether a branch without a stated distance needs its long form. It starts short, and once
-    /// long it stays so: thus the passes end.
-    fn grows(&mut self, value: &Value) -> bool {
-        const SHORT_LEN: i64 = 2;
-        let number = self.branch;
-        self.branch += 1;
-        if self.long_branches.len() <= number {
-            self.long_branches.resize(number + 1, false);
-        }
-        if self.long_branches.get(number) == Some(&true) {
-            return true;
-        }
-        let is_external = value
-            .symbol
-            .is_none_or(|id| matches!(self.symbols.get(id).kind, SymbolKind::External { .. }));
-        let is_far = match self.distance(value, SHORT_LEN) {
-            Some(distance) => !SHORT_REACH.contains(&distance),
-            None => is_external || !value.is_forward,
-        };
-        if is_far {
-            if let Some(long) = self.long_branches.get_mut(number) {
-                *long = true;
-            }
-            self.changed = true;
-        }
-        is_far
-    }
-
-    fn write_short(&mut self, opcode: &[u8], value: &Value, span: Span) -> Result<(), Reported> {
-        let len = i64::try_from(opcode.len()).unwrap_or(0) + 1;
-        let distance = match self.distance(value, len) {
-            Some(distance) => distance,
-            None if value.is_forward => 0,
-            None => return Err(self.error(Kind::BadJumpTarget, span)),
-        };
-        if !SHORT_REACH.contains(&distance) && self.is_later_pass() {
-            let beyond = if distance < 0 {
-                -128 - distance
-            } else {
-                distance - 127
-            };
-            let by = u32::try_from(beyond).unwrap_or(u32::MAX);
-            return Err(self.error(Kind::JumpTooFar { by }, span));
-        }
-        let mut bytes = opcode.to_vec();
-        bytes.push(distance.to_le_bytes()[0]);
-        self.write(&bytes, span)
-    }
-
-    fn write_near(&mut self, opcode: &[u8], value: &Value, span: Span) -> Result<(), Reported> {
-        const FIELD_LEN: usize = 4;
-        let len = opcode.len() + FIELD_LEN;
-        let field = self.out.place().map_or(0, |place| place.offset);
-        let field = field.wrapping_add(to_u32(opcode.len()));
-        let mut bytes = opcode.to_vec();
-        if let Some(distance) = self.distance(value, i64::try_from(len).unwrap_or(0)) {
-            bytes.extend(distance.to_le_bytes().into_iter().take(FIELD_LEN));
-            return self.write(&bytes, span);
-        }
-        let addend = wrap_i32(value.number).unwrap_or(0);
-        bytes.extend(addend.to_le_bytes());
-        if let Some(symbol) = value.symbol {
-            let place = opcode.len();
-            self.reference(
-                symbol,
-                RefKind::Relative,
-                field,
-                bytes.get_mut(place..),
-                span,
-            )?;
-        }
-        self.write(&bytes, span)
-    }
-
-    fn short_branch(
-        &mut self,
-        opcode: u8,
-        address_prefix: AddressPrefix,
-        value: &Value,
-        line: &Line,
-        at: usize,
-    ) -> Result<(), Reported> {
-        let span = line.span(at, line.len());
-        if !is_branch_target(value) {
-            return Err(self.error(Kind::BadJumpTarget, span));
-        }
-        match address_prefix {
-            AddressPrefix::No => self.write_short(&[opcode], value, span),
-            AddressPrefix::Yes => self.write_short(&[ADDRESS_SIZE, opcode], value, span),
-        }
-    }
 }
 
 /// Returns the mnemonic at a token; `and`, `or` and the like are operators elsewhere.
@@ -596,6 +449,17 @@ fn stack_form(mnemonic: &'static Mnemonic) -> &'static Mnemonic {
         _ => return mnemonic,
     };
     table::find(popping).map_or(mnemonic, table::mnemonic)
+}
+
+/// The place of the operand at ESI (or EBX), the only one whose segment can change.
+fn text_source(opcode: u8) -> Option<usize> {
+    match opcode {
+        // MOVS and OUTS.
+        0xA4 | 0xA5 | 0x6E | 0x6F => Some(1),
+        // CMPS, LODS and XLAT.
+        0xA6 | 0xA7 | 0xAC | 0xAD | 0xD7 => Some(0),
+        _ => None,
+    }
 }
 
 /// Whether an instruction can have a prefix.
@@ -631,16 +495,6 @@ fn takes_prefix(mnemonic: &Mnemonic, prefix: Prefix) -> bool {
     }
 }
 
-/// Whether a value names a place in code to jump to, rather than memory that holds one.
-fn is_branch_target(value: &Value) -> bool {
-    let is_code = value.ty.is_none_or(Type::is_code);
-    value.symbol.is_some()
-        && !value.has_registers()
-        && value.segment.is_none()
-        && (is_code || value.is_offset)
-        && !value.in_brackets
-}
-
 /// Whether the operands are those of a string instruction, not of the vector instruction of the
 /// same name.
 fn is_text(values: &[Value]) -> bool {
@@ -653,17 +507,22 @@ fn is_text(values: &[Value]) -> bool {
                 .all(|value| value.is_memory || value.register.is_some()))
 }
 
-/// `xchg` and `test` have one direction only: the first register goes into the reg field.
+/// `xchg` and `test` have one direction only: the first register goes into the reg field. An
+/// exchange with the accumulator has a short form whichever operand that is.
 fn swap_exchanged(name: &str, operands: &mut [Operand]) {
-    if !matches!(name, "xchg" | "test") {
-        return;
-    }
-    if let [
-        Operand::Register(_),
-        Operand::Register(_) | Operand::Memory(_),
-    ] = operands
-    {
-        operands.swap(0, 1);
+    let is_exchange = name == "xchg";
+    let accumulator =
+        |operand: &Operand| matches!(operand, Operand::Register(Register::EAX | Register::AX));
+    match operands {
+        [Operand::Register(_), second @ Operand::Register(_)]
+            if is_exchange && accumulator(second) => {}
+        [
+            Operand::Register(_),
+            Operand::Register(_) | Operand::Memory(_),
+        ] if is_exchange || name == "test" => {
+            operands.swap(0, 1);
+        }
+        _ => {}
     }
 }
 

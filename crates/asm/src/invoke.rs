@@ -76,7 +76,9 @@ impl Assembler<'_> {
         let mut call = b"call ".to_vec();
         call.extend_from_slice(line.range(target, end));
         self.generated_bytes(line, call);
-        if signature.language == Language::C || signature.language == Language::Syscall {
+        let caller_cleans =
+            matches!(signature.language, Language::C | Language::Syscall) || signature.is_vararg();
+        if caller_cleans {
             let bytes = self
                 .types
                 .argument_bytes(&signature)

@@ -31,6 +31,7 @@
 //! ```
 
 mod asm;
+mod branch;
 mod builtin;
 mod coff;
 mod data;
@@ -51,6 +52,7 @@ mod pe;
 mod preprocess;
 mod procs;
 mod section;
+mod segments;
 mod source;
 mod statement;
 mod structs;

@@ -70,14 +70,12 @@ impl Statement {
         }
     }
 
-    /// Whether it makes code, so that the procedure's prologue must stand before it.
+    /// Whether it makes code, so that the procedure's prologue must stand before it. Data do not
+    /// count: a macro may put a string elsewhere first.
     fn starts_code(self) -> bool {
         matches!(
             self,
-            Self::Label { .. }
-                | Self::AnonymousLabel
-                | Self::Instruction { .. }
-                | Self::Data { .. }
+            Self::Label { .. } | Self::AnonymousLabel | Self::Instruction { .. }
         )
     }
 }

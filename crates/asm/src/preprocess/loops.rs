@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::macros::{Body, argument_end, literal, parameter, plain_argument};
+use super::argument::{argument_end, literal, parameter, plain_argument};
+use super::macros::Body;
 use super::source::{Expanded, Source};
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;

@@ -1,6 +1,7 @@
 //! What happens to lines before they are statements: files, conditional assembly, text equates,
 //! macros and repeat blocks.
 
+mod argument;
 mod conditional;
 mod expand;
 mod loops;

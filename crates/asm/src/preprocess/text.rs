@@ -1,8 +1,8 @@
 //! Text equates: EQU with a text, TEXTEQU, CATSTR, SUBSTR, INSTR, SIZESTR.
 
 use super::Leading;
+use super::argument::{argument_end, literal};
 use super::expand::{Scope, closing_paren, is_name};
-use super::macros::{argument_end, literal};
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
 use crate::lex::{angle_len, ident_len, trim};
