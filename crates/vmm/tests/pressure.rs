@@ -127,7 +127,7 @@ fn reset_pages_are_discarded_and_the_undo_says_so() {
             .unwrap_err()
             .win32_code()
             .get(),
-        487
+        8
     );
     assert_eq!(machine.read(base + PAGE), Ok(0));
     machine.audit("reset");

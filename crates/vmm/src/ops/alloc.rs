@@ -162,7 +162,7 @@ impl AllocError {
             Self::NoRoom { .. } => Win32Code::NOT_ENOUGH_MEMORY,
             Self::CommitLimit { .. } => Win32Code::COMMITMENT_LIMIT,
             // Quirk: reset-undo-error. The documents name no code for contents that are gone.
-            Self::ContentsLost { .. } => Win32Code::INVALID_ADDRESS,
+            Self::ContentsLost { .. } => Win32Code::NOT_ENOUGH_MEMORY,
             Self::NoFrame(error) => error.win32_code(),
         }
     }
