@@ -149,6 +149,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) out: Output,
     pub(crate) procs: Vec<Proc>,
     pub(crate) proc: Option<ProcId>,
+    /// Procedures around the current one.
+    pub(crate) outer_procs: Vec<ProcId>,
     pub(crate) struct_stack: Vec<StructBuilder>,
     pub(crate) flow: Flow,
     pub(crate) externals: Vec<SymbolId>,
@@ -212,6 +214,7 @@ impl<'a> Assembler<'a> {
             out: Output::default(),
             procs: Vec::new(),
             proc: None,
+            outer_procs: Vec::new(),
             struct_stack: Vec::new(),
             flow: Flow::default(),
             externals: Vec::new(),
@@ -357,6 +360,7 @@ impl<'a> Assembler<'a> {
         self.assumptions = Assumptions::default();
         self.radix = DEFAULT_RADIX;
         self.proc = None;
+        self.outer_procs.clear();
         self.anonymous_passed = 0;
         self.branch = 0;
         self.segment_stack.clear();
@@ -450,7 +454,8 @@ impl<'a> Assembler<'a> {
 
     fn anonymous_at(&mut self, place: usize) -> SymbolId {
         while self.anonymous.len() <= place {
-            let name = format!("@@{}", self.anonymous.len());
+            // The name that the reference assembler gives it in symbol tables.
+            let name = format!("L&_{:04}", self.anonymous.len() + 1);
             let id = self.symbols.add(name.as_bytes());
             self.anonymous.push(id);
         }

@@ -307,7 +307,7 @@ impl Assembler<'_> {
             else {
                 continue;
             };
-            let is_generated = symbol.name.starts_with(b"@C") || symbol.name.starts_with(b"@@");
+            let is_generated = symbol.name.starts_with(b"@C") || symbol.name.starts_with(b"L&_");
             if id == self.here || is_generated || symbol.pass != self.pass {
                 continue;
             }

@@ -51,12 +51,15 @@ impl Assembler<'_> {
         let span = line.span(name, name + 1);
         let id = self.symbols.global(line.bytes(name));
         if self.is_later_pass() {
+            self.outer_procs.extend(self.proc);
             self.proc = self.symbols.get(id).proc;
             self.place_proc_label(id, span);
             return Ok(());
         }
-        if let Some(open) = self.proc.and_then(|open| self.proc_symbol(open)) {
-            let name = (&*self.symbols.get(open).name).into();
+        let open = self.proc.and_then(|proc| self.procs.get(proc.0 as usize));
+        if let Some(open) = open.filter(|open| open.has_frame() || !open.uses.is_empty()) {
+            // Only a procedure without a frame can contain another one.
+            let name = (&*self.symbols.get(open.symbol).name).into();
             return Err(self.error(Kind::OpenBlock { name }, span));
         }
         self.check_new(id, span)?;
@@ -81,6 +84,7 @@ impl Assembler<'_> {
             locals: 0,
             stage: Stage::Head,
         });
+        self.outer_procs.extend(self.proc);
         self.proc = Some(proc);
         self.define_params(proc, span)
     }
@@ -542,7 +546,7 @@ impl Assembler<'_> {
             let kind = Kind::UnmatchedBlock { name: name_bytes };
             return Err(self.error(kind, line.span(name, name + 1)));
         }
-        self.proc = None;
+        self.proc = self.outer_procs.pop();
         Ok(())
     }
 }

@@ -204,6 +204,18 @@ fn is_usable(info: &OpCodeInfo) -> bool {
 /// Instructions that have no name in MASM.
 const UNNAMED: [IcedMnemonic; 2] = [IcedMnemonic::Reservednop, IcedMnemonic::Ud0];
 
+/// Instructions that work on words whatever the operand size, and get no prefix.
+const WORD_ONLY: [IcedMnemonic; 8] = [
+    IcedMnemonic::Lldt,
+    IcedMnemonic::Lmsw,
+    IcedMnemonic::Ltr,
+    IcedMnemonic::Sldt,
+    IcedMnemonic::Smsw,
+    IcedMnemonic::Str,
+    IcedMnemonic::Verr,
+    IcedMnemonic::Verw,
+];
+
 /// What an instruction needs, or `None` for instructions of processors that MASM does not know.
 fn needs(code: Code) -> Option<Needs> {
     use CpuidFeature as F;
@@ -270,7 +282,9 @@ fn form(info: &OpCodeInfo, needs: Needs) -> Option<Form> {
         opcode: opcode_bytes(info)?,
         mandatory,
         // Loading a segment register moves 16 bits in any case.
-        is_16_bit: info.operand_size() == 16 && operands.first() != Some(&Kind::seg_reg),
+        is_16_bit: info.operand_size() == 16
+            && operands.first() != Some(&Kind::seg_reg)
+            && !WORD_ONLY.contains(&info.mnemonic()),
         has_wait: info.fwait(),
         extension,
         operands,

@@ -44,7 +44,7 @@ impl Assembler<'_> {
             Directive::WhileMacro => Ok(LoopHead::While(text.clone())),
             _ => self.for_head(text, rest_at, kind),
         };
-        self.collect_loop(head.ok(), text.site, span);
+        self.collect_loop(head.ok(), span);
     }
 
     fn repeat_head(&mut self, text: &Text, rest_at: usize) -> Result<LoopHead, Reported> {

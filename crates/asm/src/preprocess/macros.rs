@@ -58,7 +58,6 @@ pub(super) struct Collector {
     lines: Vec<Vec<u8>>,
     /// Blocks open inside of this one.
     depth: u32,
-    site: Site,
     pub(super) span: Span,
 }
 
@@ -91,20 +90,19 @@ impl Assembler<'_> {
             );
             Purpose::Nothing
         };
-        self.start_collecting(purpose, text.site, span);
+        self.start_collecting(purpose, span);
     }
 
-    pub(super) fn collect_loop(&mut self, head: Option<LoopHead>, site: Site, span: Span) {
+    pub(super) fn collect_loop(&mut self, head: Option<LoopHead>, span: Span) {
         let purpose = head.map_or(Purpose::Nothing, Purpose::Loop);
-        self.start_collecting(purpose, site, span);
+        self.start_collecting(purpose, span);
     }
 
-    fn start_collecting(&mut self, purpose: Purpose, site: Site, span: Span) {
+    fn start_collecting(&mut self, purpose: Purpose, span: Span) {
         let collector = Collector {
             purpose,
             lines: Vec::new(),
             depth: 0,
-            site,
             span,
         };
         self.pre.collector = Some(collector);
@@ -120,7 +118,7 @@ impl Assembler<'_> {
             if collector.depth > 0 {
                 collector.depth -= 1;
             } else {
-                self.finish_collecting();
+                self.finish_collecting(text.site);
                 return;
             }
         } else if Self::opens_block(line) {
@@ -129,7 +127,7 @@ impl Assembler<'_> {
         collector.lines.push(text.bytes);
     }
 
-    fn finish_collecting(&mut self) {
+    fn finish_collecting(&mut self, end: Site) {
         let Some(collector) = self.pre.collector.take() else {
             return;
         };
@@ -137,7 +135,8 @@ impl Assembler<'_> {
             Purpose::Macro { name, parameters } => {
                 self.define_macro(&name, parameters, &collector.lines, collector.span);
             }
-            Purpose::Loop(head) => self.run_loop(head, &collector.lines, collector.site),
+            // The place in the file is the ENDM, up to which it has been read.
+            Purpose::Loop(head) => self.run_loop(head, &collector.lines, end),
             Purpose::Nothing => {}
         }
     }
