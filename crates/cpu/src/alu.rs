@@ -216,7 +216,7 @@ pub(crate) fn shld<T: Width>(flags: &mut Flags, value: T, from: T, count: u32) -
     }
     let joined = u64::from(value.zero_extend()) << T::BITS | u64::from(from.zero_extend());
     let wide = u128::from(joined) << count;
-    let result = T::truncate(low((wide >> T::BITS & u128::from(u32::MAX)) as u64));
+    let result = T::truncate(low(low_half(wide >> T::BITS)));
     let cf = wide >> (2 * T::BITS) & 1 != 0;
     flags.set_result(result, cf, result.is_negative() != value.is_negative());
     result
@@ -304,6 +304,15 @@ fn halves<T: Width>(product: u64) -> (T, T) {
 
 fn truncate_wide<T: Width>(value: u64) -> T {
     T::truncate(low(value))
+}
+
+/// Returns the low 64 bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low half is what is asked for"
+)]
+const fn low_half(value: u128) -> u64 {
+    value as u64
 }
 
 /// Returns the low 32 bits.

@@ -284,6 +284,6 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
 #[inline(always)]
 fn jump_index(at: PhysAddr) -> usize {
     let bits = at.bits();
-    let mixed = bits ^ bits / u64::from(PAGE_SIZE);
-    (mixed % JUMP_CACHE_ENTRIES as u64) as usize
+    let mixed = bits ^ (bits / u64::from(PAGE_SIZE));
+    crate::alu::low(mixed) as usize % JUMP_CACHE_ENTRIES
 }

@@ -100,7 +100,13 @@ impl State {
     /// Returns the effective address with the general registers as they are.
     #[inline(always)]
     pub(crate) fn effective_address(&self, op: &Op) -> u32 {
-        self.effective_address_with(op, &self.regs.gprs)
+        let gprs = &self.regs.gprs;
+        let index = gprs
+            .address_part(op.index)
+            .wrapping_shl(u32::from(op.scale));
+        gprs.address_part(op.base)
+            .wrapping_add(index)
+            .wrapping_add(op.disp)
     }
 
     /// Returns the effective address as LEA gives it: 16-bit sums wrap.
@@ -111,16 +117,6 @@ impl State {
         } else {
             sum
         }
-    }
-
-    #[inline(always)]
-    fn effective_address_with(&self, op: &Op, gprs: &crate::registers::Gprs) -> u32 {
-        let index = gprs
-            .address_part(op.index)
-            .wrapping_shl(u32::from(op.scale));
-        gprs.address_part(op.base)
-            .wrapping_add(index)
-            .wrapping_add(op.disp)
     }
 
     /// Returns the linear address of the memory operand.
@@ -268,7 +264,6 @@ impl State {
 fn alignment(size_bytes: u32) -> u32 {
     match size_bytes {
         1 | 2 | 4 | 8 => size_bytes,
-        6 => 4,
         10 | 16 => 8,
         _ => 4,
     }
@@ -358,6 +353,63 @@ pub(crate) trait Context {
     ) -> Result<Stored, Stop> {
         let addr = self.state().linear(op, T::SIZE, AccessKind::Write)?;
         self.modify(addr, f)
+    }
+}
+
+/// A context in which only TLB hits that need nothing but counting succeed. Whatever else an access
+/// needs is the error, and the instruction is done again in a [`Cx`].
+pub(crate) struct HitCx<'a, O: pagefault_mmu::Observer> {
+    pub(crate) state: &'a mut State,
+    pub(crate) mmu: &'a mut Mmu<O>,
+}
+
+impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
+    #[inline(always)]
+    fn state(&self) -> &State {
+        self.state
+    }
+
+    #[inline(always)]
+    fn state_mut(&mut self) -> &mut State {
+        self.state
+    }
+
+    #[inline(always)]
+    fn read<T: Word>(&mut self, addr: LinearAddr) -> Result<T, Stop> {
+        self.mmu.read_hit(addr, PRIVILEGE).ok_or(Stop::Again)
+    }
+
+    #[inline(always)]
+    fn write<T: Word>(&mut self, addr: LinearAddr, value: T) -> Result<Stored, Stop> {
+        let hit = self.mmu.write_hit(addr, value, PRIVILEGE);
+        hit.map(|()| Stored::Plain).ok_or(Stop::Again)
+    }
+
+    #[inline(always)]
+    fn modify<T: Word>(
+        &mut self,
+        addr: LinearAddr,
+        f: impl FnOnce(&mut Registers, T) -> T,
+    ) -> Result<Stored, Stop> {
+        let regs = &mut self.state.regs;
+        let hit = self.mmu.modify_hit(addr, PRIVILEGE, |value| f(regs, value));
+        hit.map(|()| Stored::Plain).ok_or(Stop::Again)
+    }
+
+    fn probe_write<T: Word>(&mut self, _: LinearAddr) -> Result<(), Stop> {
+        Err(Stop::Again)
+    }
+
+    fn peek(&self, _: LinearAddr, _: AccessKind) -> Option<HitRun> {
+        None
+    }
+
+    fn count_run(&mut self, _: Run, _: u32, _: u32) {}
+
+    fn count_runs(&mut self, _: Run, _: Run, _: u32, _: u32) {}
+
+    fn memory(&mut self) -> &mut PhysMemory {
+        self.mmu.mem_mut()
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageFault, PhysAddr, Privilege};
 
-use crate::block::{BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
+use crate::block::{Block, BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
 use crate::context::{Gate, Pace, State};
 use crate::decode::{self, Limits};
 use crate::exception::{
@@ -45,6 +45,8 @@ enum Left {
     },
     /// A block ended in a way that has to be looked at.
     Flow(Flow, PhysAddr),
+    /// Fewer instructions are left than a block may have; EIP has been fetched from.
+    NearEnd(PhysAddr),
     /// The run ends.
     Exit(Exit),
 }
@@ -196,6 +198,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                     at = next;
                     link = Some((from, flow));
                 }
+                Left::NearEnd(next) => return self.run_near_end(mmu, end, observer, next),
                 Left::Flow(Flow::Stopped, block_at) => return self.stopped(mmu, block_at),
                 Left::Flow(..) => return None,
                 Left::Exit(exit) => return Some(exit),
@@ -212,52 +215,62 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             ..
         } = self;
         let cs_base = state.segment(SegmentRegister::Cs).base();
+        let soft_end = end.saturating_sub(MAX_BLOCK_OPS as u64);
         let mut eip = state.regs.eip;
         let mut block = cache.get(id);
         loop {
             state.block_eip = eip;
             let flow = (block.entry)(state, mmu, observer, &block.slots);
-            let link = match flow {
-                Flow::Sequential => {
-                    eip = eip.wrapping_add(block.len);
-                    block.behind.get()
-                }
-                Flow::Taken => {
-                    eip = eip.wrapping_add(block.target);
-                    block.taken.get()
-                }
-                Flow::Indirect => {
-                    eip = state.regs.eip;
-                    BlockId::NONE
-                }
-                Flow::Reenter | Flow::Stopped => return Left::Flow(flow, block.at()),
+            // Each way has its own code up to the next block: a real branch, which is predicted,
+            // and not a choice of data, which would have to wait for the flags.
+            let next = if flow == Flow::Taken {
+                eip = eip.wrapping_add(block.target);
+                follow(mmu, cache, cs_base.wrapping_add(eip), block.taken.get())
+            } else if flow == Flow::Sequential {
+                eip = eip.wrapping_add(block.len);
+                follow(mmu, cache, cs_base.wrapping_add(eip), block.behind.get())
+            } else if flow == Flow::Indirect {
+                eip = state.regs.eip;
+                follow_jump(mmu, cache, cs_base.wrapping_add(eip))
+            } else {
+                return Left::Flow(flow, block.at());
             };
             state.instructions += u64::from(block.instructions);
             if C::BRANCHES && flow != Flow::Sequential {
                 observer.branch(state.block_eip.wrapping_add(block.len), eip);
             }
-            state.regs.eip = eip;
-            if end.wrapping_sub(state.instructions) < MAX_BLOCK_OPS as u64
-                || host_calls.contains(&eip)
+            if let Ok(next) = next
+                && state.instructions <= soft_end
             {
-                return Left::Flow(Flow::Reenter, block.at());
+                block = next;
+                continue;
             }
-            let at = match mmu.fetch_page(cs_base.wrapping_add(eip), PRIVILEGE) {
-                Ok(at) => at,
-                Err(fault) => return Left::Exit(page_fault(fault, eip)),
+            state.regs.eip = eip;
+            let from = block.id;
+            let at = match next {
+                _ if host_calls.contains(&eip) => return Left::Flow(Flow::Reenter, block.at()),
+                Ok(next) => next.at(),
+                Err(Missed::Link(at)) => at,
+                Err(Missed::Fetch) if state.instructions >= end => {
+                    return Left::Exit(Exit::Budget);
+                }
+                Err(Missed::Fetch) => match mmu.fetch_page(cs_base.wrapping_add(eip), PRIVILEGE) {
+                    Ok(at) => at,
+                    Err(fault) => return Left::Exit(page_fault(fault, eip)),
+                },
             };
-            let next = match flow {
-                Flow::Indirect => cache.jump_target(at),
-                _ => cache.linked(link, at),
+            if state.instructions > soft_end {
+                return Left::NearEnd(at);
+            }
+            let linked = match flow {
+                Flow::Taken => cache.linked(block.taken.get(), at),
+                Flow::Sequential => cache.linked(block.behind.get(), at),
+                _ => cache.jump_target(at),
             };
-            let Some(next) = next else {
-                return Left::Unlinked {
-                    from: block.id,
-                    flow,
-                    at,
-                };
-            };
-            block = next;
+            match linked {
+                Some(next) => block = next,
+                None => return Left::Unlinked { from, flow, at },
+            }
         }
     }
 
@@ -289,6 +302,25 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         let tail = self.fetch_tail(mmu)?;
         let block = decode::decode_straddling(mmu, &self.state, at, tail);
         Ok(self.cache.insert(mmu, block))
+    }
+
+    /// Runs the last instructions of a budget one by one; EIP has been fetched from.
+    fn run_near_end(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        end: u64,
+        observer: &mut C,
+        at: PhysAddr,
+    ) -> Option<Exit> {
+        if self.state.instructions >= end {
+            return Some(Exit::Budget);
+        }
+        if self.breakpoints.contains(&self.state.regs.eip) {
+            return Some(Exit::Breakpoint {
+                addr: self.linear_eip(),
+            });
+        }
+        self.run_one(mmu, observer, at)
     }
 
     /// Runs the instruction at EIP by itself, without the cache.
@@ -343,7 +375,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 Some(Exit::Exception { exception, at })
             }
             Stop::Unsupported => Some(Exit::Unsupported(self.unsupported(mmu, &op, block_at))),
-            Stop::Repeat => None,
+            Stop::Repeat | Stop::Again => None,
         }
     }
 
@@ -351,17 +383,12 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     fn unsupported(&self, mmu: &Mmu<O>, op: &Op, block_at: PhysAddr) -> UnsupportedInstruction {
         let mut bytes = [0; MAX_INSTRUCTION_BYTES];
         let len = usize::from(op.len).min(MAX_INSTRUCTION_BYTES);
-        let in_page = (PAGE_SIZE - block_at.page_offset()) as usize;
-        let offset = usize::from(op.at);
+        let in_page = PAGE_SIZE - block_at.page_offset();
         let tail = self.cache.tail_at(block_at);
-        for (index, byte) in bytes.iter_mut().enumerate().take(len) {
+        for (offset, byte) in (u32::from(op.at)..).zip(bytes.iter_mut().take(len)) {
             let at = match tail {
-                Some(tail) if offset + index >= in_page => {
-                    tail.byte(u32::try_from(offset + index - in_page).unwrap_or(0))
-                }
-                _ => block_at
-                    .frame()
-                    .byte(block_at.page_offset() + u32::from(op.at) + index as u32),
+                Some(tail) if offset >= in_page => tail.byte(offset - in_page),
+                _ => block_at.frame().byte(block_at.page_offset() + offset),
             };
             *byte = mmu.mem().read(at);
         }
@@ -415,6 +442,37 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     fn fetch_fault(&self, fault: PageFault) -> Exit {
         page_fault(fault, self.state.regs.eip)
     }
+}
+
+/// Why the next block was not found at once.
+enum Missed {
+    /// The fetch needs more than a hit in the TLB; it has not been counted.
+    Fetch,
+    /// The fetch was a hit, and the block there is not the one that is linked.
+    Link(PhysAddr),
+}
+
+/// Fetches from `addr` and returns the block there, if it is the one that is linked.
+#[inline(always)]
+fn follow<'a, O: pagefault_mmu::Observer, C>(
+    mmu: &mut Mmu<O>,
+    cache: &'a BlockCache<O, C>,
+    addr: LinearAddr,
+    link: BlockId,
+) -> Result<&'a Block<O, C>, Missed> {
+    let at = mmu.fetch_hit(addr, PRIVILEGE).ok_or(Missed::Fetch)?;
+    cache.linked(link, at).ok_or(Missed::Link(at))
+}
+
+/// As `follow`, for a jump whose target is not known beforehand.
+#[inline(always)]
+fn follow_jump<'a, O: pagefault_mmu::Observer, C>(
+    mmu: &mut Mmu<O>,
+    cache: &'a BlockCache<O, C>,
+    addr: LinearAddr,
+) -> Result<&'a Block<O, C>, Missed> {
+    let at = mmu.fetch_hit(addr, PRIVILEGE).ok_or(Missed::Fetch)?;
+    cache.jump_target(at).ok_or(Missed::Link(at))
 }
 
 fn page_fault(fault: PageFault, at: u32) -> Exit {

@@ -8,7 +8,8 @@ use crate::context::State;
 use crate::dispatch::{self, BlockEnd, Entry, RmKind};
 use crate::exception::MAX_INSTRUCTION_BYTES;
 use crate::observer::Observer;
-use crate::op::Op;
+use crate::op::{Op, is_prefix};
+use crate::optimize;
 
 const PAGE_BYTES: usize = PAGE_SIZE as usize;
 
@@ -74,6 +75,13 @@ pub(crate) fn decode_straddling<O: pagefault_mmu::Observer, C: Observer>(
     block
 }
 
+/// An operation on its way into a block.
+pub(crate) struct Decoded<O: pagefault_mmu::Observer, C> {
+    pub(crate) handler: Handler<O, C>,
+    pub(crate) op: Op,
+    pub(crate) kind: RmKind,
+}
+
 fn decode_bytes<O: pagefault_mmu::Observer, C: Observer>(
     state: &State,
     at: PhysAddr,
@@ -82,9 +90,9 @@ fn decode_bytes<O: pagefault_mmu::Observer, C: Observer>(
 ) -> Option<Block<O, C>> {
     let mut decoder = Decoder::with_ip(32, bytes, 0, DecoderOptions::NONE);
     let mut insn = Instruction::default();
-    let mut entries: Vec<(Handler<O, C>, Op)> = Vec::new();
+    let mut decoded: Vec<Decoded<O, C>> = Vec::new();
     let mut target = 0;
-    while entries.len() < limits.instructions && decoder.can_decode() {
+    while decoded.len() < limits.instructions && decoder.can_decode() {
         let start = decoder.position();
         if start >= limits.bytes as usize {
             break;
@@ -94,47 +102,60 @@ fn decode_bytes<O: pagefault_mmu::Observer, C: Observer>(
         if decoder.last_error() == DecoderError::NoMoreBytes && rest < MAX_INSTRUCTION_BYTES {
             break;
         }
-        let entry = entry_of(&insn, &bytes[start..]);
+        let kind = rm_kind(&insn);
+        let entry = entry_of(&insn, kind, &bytes[start..]);
         let offset = u16::try_from(start).ok()?;
-        let before = u8::try_from(entries.len()).ok()?;
-        let op = Op::new(&insn, offset, before, state.checks);
-        entries.push((entry.handler, op));
+        let before = u8::try_from(decoded.len()).ok()?;
+        let op = Op::new(&insn, &bytes[start..], offset, before, state.checks);
+        decoded.push(Decoded {
+            handler: entry.handler,
+            op,
+            kind,
+        });
         if entry.end == BlockEnd::Yes {
             target = op.imm;
             break;
         }
     }
-    chain(at, &entries, target)
+    if !C::WATCHES {
+        optimize::fuse(&mut decoded);
+        optimize::drop_dead_flags(&mut decoded);
+    }
+    chain(at, &decoded, target)
 }
 
 /// Stores each handler in the slot before its own.
 fn chain<O: pagefault_mmu::Observer, C: Observer>(
     at: PhysAddr,
-    entries: &[(Handler<O, C>, Op)],
+    decoded: &[Decoded<O, C>],
     target: u32,
 ) -> Option<Block<O, C>> {
-    let (entry, _) = *entries.first()?;
-    let successors = entries.iter().skip(1).map(|(handler, _)| *handler);
+    let entry = decoded.first()?.handler;
+    let successors = decoded.iter().skip(1).map(|next| next.handler);
     let nexts = successors.chain(std::iter::once(dispatch::fall_through()));
-    let slots = entries
+    let slots = decoded
         .iter()
         .zip(nexts)
-        .map(|((_, op), next)| Slot { next, op: *op })
+        .map(|(this, next)| Slot { next, op: this.op })
         .collect();
     Some(Block::new(at, entry, slots, target))
 }
 
+fn rm_kind(insn: &Instruction) -> RmKind {
+    let has_memory = (0..insn.op_count()).any(|index| insn.op_kind(index) == OpKind::Memory);
+    if has_memory {
+        RmKind::Memory
+    } else {
+        RmKind::Register
+    }
+}
+
 fn entry_of<O: pagefault_mmu::Observer, C: Observer>(
     insn: &Instruction,
+    kind: RmKind,
     bytes: &[u8],
 ) -> Entry<O, C> {
     if insn.code() != Code::INVALID {
-        let has_memory = (0..insn.op_count()).any(|index| insn.op_kind(index) == OpKind::Memory);
-        let kind = if has_memory {
-            RmKind::Memory
-        } else {
-            RmKind::Register
-        };
         return dispatch::entry(insn.code(), kind);
     }
     if is_too_long(bytes) {
@@ -165,11 +186,4 @@ fn is_too_long(bytes: &[u8]) -> bool {
     let insn = decoder.decode();
     let dropped = prefixes - kept.len();
     !insn.is_invalid() && insn.len() + dropped > MAX_INSTRUCTION_BYTES
-}
-
-const fn is_prefix(byte: u8) -> bool {
-    matches!(
-        byte,
-        0x26 | 0x2E | 0x36 | 0x3E | 0x64 | 0x65 | 0x66 | 0x67 | 0xF0 | 0xF2 | 0xF3
-    )
 }

@@ -135,7 +135,7 @@ impl fmt::Debug for UnsupportedInstruction {
             .field("addr", &self.addr)
             .field("code", &self.code)
             .field("bytes", &self.bytes())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -189,6 +189,8 @@ pub(crate) enum Stop {
     Unsupported,
     /// A repeated instruction did one iteration and has more to do: single step.
     Repeat,
+    /// It needs more than hits in the TLB, and has done nothing yet.
+    Again,
 }
 
 impl From<Exception> for Stop {

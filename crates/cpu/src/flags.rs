@@ -169,7 +169,7 @@ impl Flags {
 
     #[inline(always)]
     pub(crate) const fn pf(&self) -> bool {
-        (self.sign & 0xFF).count_ones() % 2 == 0
+        (self.sign & 0xFF).count_ones().is_multiple_of(2)
     }
 
     /// DF as the step of a string instruction on elements of `size_bytes`.
@@ -212,12 +212,6 @@ impl Flags {
         self.carry = carry_vector(cf, of);
     }
 
-    /// Sets SF, ZF and PF from a result and leaves the others.
-    pub(crate) fn set_result_only<T: Width>(&mut self, result: T) {
-        self.zero = result.sign_extend();
-        self.sign = self.zero;
-    }
-
     /// Sets CF and OF and leaves the others.
     #[inline(always)]
     pub(crate) fn set_cf_of(&mut self, cf: bool, of: bool) {
@@ -239,7 +233,7 @@ impl Flags {
         self.zero = u32::from(!zf);
     }
 
-    /// Tells whether condition `code` of Jcc, SETcc and CMOVcc holds (SDM Vol. 1, "EFLAGS
+    /// Tells whether condition `code` of Jcc, `SETcc` and `CMOVcc` holds (SDM Vol. 1, "EFLAGS
     /// Condition Codes").
     #[inline(always)]
     pub(crate) const fn holds(&self, code: Condition) -> bool {
@@ -271,7 +265,7 @@ pub(crate) enum State {
     Clear,
 }
 
-/// The condition of a Jcc, SETcc or CMOVcc, in the order of its encoding.
+/// The condition of a Jcc, `SETcc` or `CMOVcc`, in the order of its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Condition {

@@ -6,6 +6,8 @@
 
 use std::cmp::Ordering;
 
+use crate::alu::low;
+
 bitflags::bitflags! {
     /// The floating-point exceptions, at their places in both status registers.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,10 +208,6 @@ impl Value {
         matches!(self.kind, Kind::Nan { significand } if significand & QUIET == 0)
     }
 
-    pub(crate) const fn is_zero(&self) -> bool {
-        matches!(self.kind, Kind::Zero)
-    }
-
     /// Returns the number with the other sign.
     pub(crate) const fn negated(self) -> Self {
         Self {
@@ -242,10 +240,10 @@ impl Value {
 fn unpack(bits: u64, exponent_bits: u32, fraction_bits: u32) -> Value {
     let negative = bits >> (exponent_bits + fraction_bits) & 1 != 0;
     let exponent_mask = (1 << exponent_bits) - 1;
-    let biased = (bits >> fraction_bits & exponent_mask) as i32;
+    let biased = low(bits >> fraction_bits & exponent_mask).cast_signed();
     let fraction = bits << (64 - fraction_bits) >> 1;
-    let bias = (exponent_mask / 2) as i32;
-    if biased == exponent_mask as i32 {
+    let bias = low(exponent_mask / 2).cast_signed();
+    if biased == low(exponent_mask).cast_signed() {
         let nan = Kind::Nan {
             significand: LEADING | fraction,
         };
@@ -281,7 +279,7 @@ fn unpack(bits: u64, exponent_bits: u32, fraction_bits: u32) -> Value {
 fn pack(value: Value, exponent_bits: u32, fraction_bits: u32) -> u64 {
     let sign = u64::from(value.negative) << (exponent_bits + fraction_bits);
     let exponent_mask = (1_u64 << exponent_bits) - 1;
-    let bias = (exponent_mask / 2) as i32;
+    let bias = low(exponent_mask / 2).cast_signed();
     let magnitude = match value.kind {
         Kind::Zero => 0,
         Kind::Infinity | Kind::Unsupported => exponent_mask << fraction_bits,
@@ -320,7 +318,7 @@ pub(crate) fn from_f64(bits: u64) -> Value {
 
 /// Packs a number rounded to single precision.
 pub(crate) fn to_f32(value: Value) -> u32 {
-    crate::alu::low(pack(value, 8, 23))
+    low(pack(value, 8, 23))
 }
 
 /// Packs a number rounded to double precision.
@@ -436,22 +434,13 @@ fn cut(rounding: Rounding, negative: bool, significand: u128, keep: i32) -> Cut 
     }
     // One unit in the last place; without kept bits that is above the significand.
     let unit = 1_u128.checked_shl(dropped_bits);
-    match unit.and_then(|unit| kept.checked_add(unit)) {
-        Some(sum) => Cut {
-            significand: (sum >> 64) as u64,
-            carry: 0,
-            is_inexact,
-            is_up,
-        },
-        None => {
-            let carry = (128 - keep).max(128) - 127;
-            Cut {
-                significand: LEADING,
-                carry,
-                is_inexact,
-                is_up,
-            }
-        }
+    let sum = unit.and_then(|unit| kept.checked_add(unit));
+    let carried = (128 - keep).max(128) - 127;
+    Cut {
+        significand: sum.map_or(LEADING, |sum| (sum >> 64) as u64),
+        carry: if sum.is_some() { 0 } else { carried },
+        is_inexact,
+        is_up,
     }
 }
 
@@ -535,9 +524,8 @@ fn larger_nan(lhs: Value, rhs: Value) -> Value {
         (false, true) => lhs,
         _ => match lhs.significand().cmp(&rhs.significand()) {
             Ordering::Less => rhs,
-            Ordering::Greater => lhs,
             Ordering::Equal if lhs.negative => rhs,
-            Ordering::Equal => lhs,
+            Ordering::Greater | Ordering::Equal => lhs,
         },
     };
     chosen.quieted()
@@ -673,8 +661,8 @@ pub(crate) fn div(env: &mut Env, lhs: Value, rhs: Value, format: Format) -> Valu
             let dividend = u128::from(a) << 64;
             let (quotient, rest) = (dividend / divisor, dividend % divisor);
             let rest = rest << GUARD;
-            let quotient = quotient << GUARD | rest / divisor;
-            let sticky = u128::from(rest % divisor != 0);
+            let quotient = quotient << GUARD | (rest / divisor);
+            let sticky = u128::from(!rest.is_multiple_of(divisor));
             round(env, negative, left - right + 31, quotient | sticky, format)
         }
         _ => env.invalid(),

@@ -304,7 +304,7 @@ impl Fpu {
     }
 
     pub(crate) fn set_condition(&mut self, condition: Status) {
-        self.status = self.status - Status::CONDITION | condition;
+        self.status = (self.status - Status::CONDITION) | condition;
     }
 
     pub(crate) fn set_c1(&mut self, c1: bool) {
@@ -312,7 +312,7 @@ impl Fpu {
     }
 
     /// Pushes a value; on a full stack a NaN.
-    pub(crate) fn push(&mut self, env: &Env, value: F80) {
+    pub(crate) fn push(&mut self, env: Env, value: F80) {
         let place = Self::REGISTERS - 1;
         if !self.is_empty(place) {
             if self.stack_fault(StackFault::Overflow) {
@@ -339,7 +339,7 @@ impl Fpu {
         };
         let mut env = self.env();
         let result = operation(&mut env, lhs, rhs, self.format());
-        if self.finish(&env) {
+        if self.finish(env) {
             self.set_st(dst, F80::pack(result));
             self.pop(pops);
         }
@@ -355,7 +355,7 @@ impl Fpu {
         };
         let mut env = self.env();
         let result = operation(&mut env, value, self.format());
-        if self.finish(&env) {
+        if self.finish(env) {
             self.set_st(0, F80::pack(result));
         }
     }
@@ -389,7 +389,7 @@ impl Fpu {
         if result.is_none() && comparison == Comparison::Ordered {
             env.raised |= FloatExceptions::INVALID;
         }
-        (result, self.finish(&env))
+        (result, self.finish(env))
     }
 
     /// Reads ST(0) for a store; an empty one is an invalid operation and reads as a NaN. `Err` if
@@ -427,7 +427,7 @@ impl Fpu {
     }
 
     /// Adds the exceptions of an operation to the status. Returns whether its result counts.
-    pub(crate) fn finish(&mut self, env: &Env) -> bool {
+    pub(crate) fn finish(&mut self, env: Env) -> bool {
         self.set_c1(env.rounded_up);
         self.raise(env.raised, Status::empty())
     }

@@ -23,6 +23,7 @@ mod float;
 mod fpu;
 mod observer;
 mod op;
+mod optimize;
 mod registers;
 mod segment;
 mod width;

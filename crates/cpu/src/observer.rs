@@ -15,6 +15,8 @@ pub trait Observer {
     const ACCESSES: bool = false;
     /// Whether [`branch`](Self::branch) is called.
     const BRANCHES: bool = false;
+    /// Whether anything inside a block is told.
+    const WATCHES: bool = Self::INSTRUCTIONS || Self::ACCESSES;
 
     /// The instruction at `eip`, `len` bytes long, is about to be executed.
     fn instruction(&mut self, eip: u32, len: u8) {}

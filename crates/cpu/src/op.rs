@@ -1,13 +1,13 @@
 //! A decoded instruction: the operands in the form in which handlers want them.
 
-use iced_x86::{Code, Instruction, OpCodeOperandKind, OpKind, Register};
+use iced_x86::{Code, Instruction, OpKind, Register};
 
 use crate::registers::{AddressReg, Reg};
 use crate::segment::SegmentRegister;
 
 /// How an effective address becomes a linear one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressMode {
+pub(crate) enum AddressMode {
     /// The 32-bit effective address is the linear address.
     Flat,
     /// The effective address goes through the segment, with its checks.
@@ -18,7 +18,7 @@ pub enum AddressMode {
 
 /// The repeat prefix of an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RepeatPrefix {
+pub(crate) enum RepeatPrefix {
     /// None.
     None,
     /// REP or REPE.
@@ -38,7 +38,7 @@ pub(crate) enum Checks {
 
 /// A decoded instruction, as plain data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Op {
+pub(crate) struct Op {
     /// Displacement of the memory operand; selector of a far pointer.
     pub(crate) disp: u32,
     /// Immediate operand; for ENTER the size, and the nesting level in bits 23:16.
@@ -72,8 +72,16 @@ pub struct Op {
 }
 
 impl Op {
-    /// Returns the plain data of an instruction that starts `at` bytes into its block.
-    pub(crate) fn new(insn: &Instruction, at: u16, before: u8, checks: Checks) -> Self {
+    /// Returns the plain data of an instruction that starts `at` bytes into its block; its bytes are
+    /// the first of `bytes`.
+    pub(crate) fn new(
+        insn: &Instruction,
+        bytes: &[u8],
+        at: u16,
+        before: u8,
+        checks: Checks,
+    ) -> Self {
+        let (reg, rm) = encoded_registers(bytes);
         let mut op = Self {
             disp: 0,
             imm: 0,
@@ -81,8 +89,8 @@ impl Op {
             code: insn.code(),
             len: u8::try_from(insn.len()).unwrap_or(u8::MAX),
             before,
-            reg: Reg::Eax,
-            rm: Reg::Eax,
+            reg,
+            rm,
             base: AddressReg::None,
             index: AddressReg::None,
             scale: 0,
@@ -94,12 +102,10 @@ impl Op {
         if checks == Checks::All {
             op.mode = AddressMode::Segmented;
         }
-        let info = insn.op_code();
         for index in 0..insn.op_count() {
             match insn.op_kind(index) {
-                OpKind::Register => {
-                    op.set_register(info.op_kind(index), insn.op_register(index));
-                }
+                // The encoding has told which ones are meant.
+                OpKind::Register => {}
                 OpKind::NearBranch16 | OpKind::NearBranch32 => op.imm = insn.near_branch32(),
                 OpKind::FarBranch16 => op.set_far(u32::from(insn.far_branch16()), insn),
                 OpKind::FarBranch32 => op.set_far(insn.far_branch32(), insn),
@@ -121,44 +127,6 @@ impl Op {
     /// Returns the bytes from the start of the block to the next instruction.
     pub(crate) fn end(&self) -> u32 {
         u32::from(self.at) + u32::from(self.len)
-    }
-
-    fn set_register(&mut self, kind: OpCodeOperandKind, register: Register) {
-        use OpCodeOperandKind as Kind;
-        let number = register_number(register);
-        match kind {
-            Kind::r8_reg
-            | Kind::r16_reg
-            | Kind::r16_reg_mem
-            | Kind::r32_reg
-            | Kind::r32_reg_mem
-            | Kind::mm_reg
-            | Kind::xmm_reg
-            | Kind::seg_reg
-            | Kind::cr_reg
-            | Kind::dr_reg
-            | Kind::es
-            | Kind::cs
-            | Kind::ss
-            | Kind::ds
-            | Kind::fs
-            | Kind::gs => self.reg = number,
-            Kind::r8_or_mem
-            | Kind::r16_or_mem
-            | Kind::r32_or_mem
-            | Kind::mm_or_mem
-            | Kind::xmm_or_mem
-            | Kind::r16_rm
-            | Kind::r32_rm
-            | Kind::mm_rm
-            | Kind::xmm_rm
-            | Kind::r8_opcode
-            | Kind::r16_opcode
-            | Kind::r32_opcode
-            | Kind::sti_opcode => self.rm = number,
-            // Implied registers: the handler knows them.
-            _ => {}
-        }
     }
 
     fn set_memory(&mut self, insn: &Instruction) {
@@ -261,15 +229,68 @@ fn scale_shift(factor: u32) -> u8 {
     }
 }
 
+/// Returns the registers that `ModRM` names, reg and rm, or that the opcode names instead of rm. Where
+/// nothing names one it is register 0, the accumulator, which is what such forms mean.
+///
+/// Taken from the bytes, and not from iced's description of the form: that begins by building a
+/// table of all five thousand.
+fn encoded_registers(bytes: &[u8]) -> (Reg, Reg) {
+    /// The first byte of two-byte opcodes.
+    const ESCAPE: u8 = 0x0F;
+    let mut rest = bytes.iter().copied().skip_while(|byte| is_prefix(*byte));
+    let mut next = || rest.next().unwrap_or(0);
+    let in_opcode = |opcode: u8| (Reg::Eax, Reg::from_low_bits(opcode));
+    let in_modrm = |modrm: u8| (Reg::from_low_bits(modrm >> 3), Reg::from_low_bits(modrm));
+    let segment = |opcode: u8| (Reg::from_low_bits(opcode >> 3), Reg::Eax);
+    match next() {
+        ESCAPE => match next() {
+            0x38 | 0x3A => {
+                next();
+                in_modrm(next())
+            }
+            opcode @ (0xA0 | 0xA1 | 0xA8 | 0xA9) => segment(opcode),
+            opcode @ 0xC8..=0xCF => in_opcode(opcode),
+            _ => in_modrm(next()),
+        },
+        opcode @ (0x06 | 0x07 | 0x0E | 0x16 | 0x17 | 0x1E | 0x1F) => segment(opcode),
+        opcode @ (0x40..=0x5F | 0x90..=0x97 | 0xB0..=0xBF) => in_opcode(opcode),
+        opcode if has_modrm(opcode) => in_modrm(next()),
+        _ => (Reg::Eax, Reg::Eax),
+    }
+}
+
+/// Tells whether a one-byte opcode is followed by `ModRM` (SDM Vol. 2, "One-Byte Opcode Map").
+const fn has_modrm(opcode: u8) -> bool {
+    match opcode {
+        0x00..=0x3F => opcode & 7 < 4,
+        0x62
+        | 0x63
+        | 0x69
+        | 0x6B
+        | 0x80..=0x8F
+        | 0xC0
+        | 0xC1
+        | 0xC4..=0xC7
+        | 0xD0..=0xD3
+        | 0xD8..=0xDF
+        | 0xF6
+        | 0xF7
+        | 0xFE
+        | 0xFF => true,
+        _ => false,
+    }
+}
+
+/// Tells whether a byte is a legacy prefix.
+pub(crate) const fn is_prefix(byte: u8) -> bool {
+    matches!(
+        byte,
+        0x26 | 0x2E | 0x36 | 0x3E | 0x64 | 0x65 | 0x66 | 0x67 | 0xF0 | 0xF2 | 0xF3
+    )
+}
+
 fn register_number(register: Register) -> Reg {
-    let number = if register.is_st() {
-        register as usize - Register::ST0 as usize
-    } else if register.is_mm() {
-        register as usize - Register::MM0 as usize
-    } else {
-        register.number()
-    };
-    Reg::from_low_bits(u8::try_from(number).unwrap_or(0))
+    Reg::from_low_bits(u8::try_from(register.number()).unwrap_or(0))
 }
 
 fn address_register(register: Register) -> AddressReg {

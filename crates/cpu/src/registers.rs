@@ -50,17 +50,12 @@ impl Reg {
     pub const fn from_low_bits(bits: u8) -> Self {
         Self::ALL[(bits & 7) as usize]
     }
-
-    #[inline(always)]
-    pub(crate) const fn index(self) -> usize {
-        self as usize
-    }
 }
 
 /// A register in an address, or none of them, which counts as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum AddressReg {
+pub(crate) enum AddressReg {
     /// EAX.
     Eax,
     /// ECX.

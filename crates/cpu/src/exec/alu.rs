@@ -1,7 +1,10 @@
 //! ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST, INC, DEC, NEG, NOT.
 
+use std::marker::PhantomData;
+
 use pagefault_mmu::Stored;
 
+use super::shift::Shift;
 use super::{Rm, immediate};
 use crate::alu;
 use crate::context::Context;
@@ -88,6 +91,34 @@ impl Unary for Not {
     #[inline(always)]
     fn apply<T: Width>(_: &mut Flags, value: T) -> T {
         alu::not(value)
+    }
+}
+
+/// An operation without its effect on the flags, for when nobody can see that.
+#[derive(Debug)]
+pub(crate) struct Quiet<B>(PhantomData<B>);
+
+impl<B: Binary> Binary for Quiet<B> {
+    #[inline(always)]
+    fn apply<T: Width>(flags: &mut Flags, lhs: T, rhs: T) -> T {
+        let mut unseen = *flags;
+        B::apply(&mut unseen, lhs, rhs)
+    }
+}
+
+impl<U: Unary> Unary for Quiet<U> {
+    #[inline(always)]
+    fn apply<T: Width>(flags: &mut Flags, value: T) -> T {
+        let mut unseen = *flags;
+        U::apply(&mut unseen, value)
+    }
+}
+
+impl<S: Shift> Shift for Quiet<S> {
+    #[inline(always)]
+    fn apply<T: Width>(flags: &mut Flags, value: T, count: u32) -> T {
+        let mut unseen = *flags;
+        S::apply(&mut unseen, value, count)
     }
 }
 

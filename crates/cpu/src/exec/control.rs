@@ -138,7 +138,7 @@ impl LoopCondition for WhileNotEqual {
     }
 }
 
-/// LOOPcc with a counter of width `T`.
+/// `LOOPcc` with a counter of width `T`.
 pub(crate) fn loop_rel<L: LoopCondition, T: Width>(
     cx: &mut impl Context,
     _: &Op,
@@ -146,7 +146,7 @@ pub(crate) fn loop_rel<L: LoopCondition, T: Width>(
     Ok(branch_if(count_down::<L, T>(cx)))
 }
 
-/// LOOPcc with a 16-bit operand.
+/// `LOOPcc` with a 16-bit operand.
 pub(crate) fn loop_rel16<L: LoopCondition, T: Width>(
     cx: &mut impl Context,
     op: &Op,

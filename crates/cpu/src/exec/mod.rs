@@ -1,6 +1,11 @@
 //! What each instruction does. Handlers are named after the forms of their operands; the
 //! instructions of one form and width share a generic.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers share one signature, whether or not they can fail"
+)]
+
 use pagefault_mmu::{Stored, Word};
 
 use crate::context::Context;

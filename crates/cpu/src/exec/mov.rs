@@ -147,7 +147,7 @@ fn swap_bytes<T: Width>(value: T) -> T {
     T::truncate(value.zero_extend().swap_bytes() >> (u32::BITS - T::BITS))
 }
 
-/// CMOVcc: the operand is read whether or not the condition holds.
+/// `CMOVcc`: the operand is read whether or not the condition holds.
 #[inline(always)]
 pub(crate) fn cmovcc<T: Width, R: Rm, const CODE: u8>(
     cx: &mut impl Context,
@@ -160,7 +160,7 @@ pub(crate) fn cmovcc<T: Width, R: Rm, const CODE: u8>(
     Ok(())
 }
 
-/// SETcc.
+/// `SETcc`.
 #[inline(always)]
 pub(crate) fn setcc<R: Rm, const CODE: u8>(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
     let value = u8::from(cx.flags().holds(Condition::of::<CODE>()));

@@ -246,7 +246,7 @@ fn unpack(a: u128, b: u128, width: usize, start: usize, len: usize) -> u128 {
     let mut result: Bytes = [0; 16];
     for (index, byte) in result.iter_mut().enumerate().take(len) {
         let from = start + index / (2 * width) * width + index % width;
-        *byte = if index / width % 2 == 0 {
+        *byte = if (index / width).is_multiple_of(2) {
             a[from]
         } else {
             b[from]

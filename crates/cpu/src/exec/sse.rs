@@ -157,7 +157,7 @@ fn env(cx: &impl Context) -> Env {
 }
 
 /// Adds the exceptions to MXCSR; #XM if one is unmasked, and then there is no result.
-fn finish(cx: &mut impl Context, env: &Env) -> Result<(), Stop> {
+fn finish(cx: &mut impl Context, env: Env) -> Result<(), Stop> {
     let mxcsr = cx.state().regs.mxcsr();
     let raised = u32::from(env.raised.bits());
     cx.state_mut().regs.set_mxcsr(mxcsr | raised);
@@ -180,7 +180,7 @@ pub(crate) fn packed<F: LaneOperation, L: Lane, R: VectorRm>(
         let (lhs, rhs) = (L::unpack(lhs, index), L::unpack(rhs, index));
         *lane = L::pack(F::apply(&mut env, lhs, rhs, L::FORMAT));
     }
-    finish(cx, &env)?;
+    finish(cx, env)?;
     cx.state_mut().regs.set_xmm(op.reg, L::join(lanes));
     Ok(())
 }
@@ -194,7 +194,7 @@ pub(crate) fn scalar<F: LaneOperation, L: Lane, R: VectorRm>(
     let lhs = cx.state().regs.xmm(op.reg);
     let mut env = env(cx);
     let result = F::apply(&mut env, L::unpack(lhs, 0), L::unpack(rhs, 0), L::FORMAT);
-    finish(cx, &env)?;
+    finish(cx, env)?;
     set_low::<L>(cx, op, L::pack(result));
     Ok(())
 }
@@ -237,7 +237,7 @@ pub(crate) fn cmp_packed<L: Lane, R: VectorRm>(cx: &mut impl Context, op: &Op) -
             0
         };
     }
-    finish(cx, &env)?;
+    finish(cx, env)?;
     cx.state_mut().regs.set_xmm(op.reg, L::join(lanes));
     Ok(())
 }
@@ -248,7 +248,7 @@ pub(crate) fn cmp_scalar<L: Lane, R: VectorRm>(cx: &mut impl Context, op: &Op) -
     let lhs = cx.state().regs.xmm(op.reg);
     let mut env = env(cx);
     let holds = predicate(&mut env, L::unpack(lhs, 0), L::unpack(rhs, 0), op.imm);
-    finish(cx, &env)?;
+    finish(cx, env)?;
     set_low::<L>(cx, op, if holds { u64::MAX } else { 0 });
     Ok(())
 }
@@ -275,7 +275,7 @@ fn compare_to_flags<L: Lane, R: VectorRm>(
     if ordering.is_none() {
         env.raised |= unordered;
     }
-    finish(cx, &env)?;
+    finish(cx, env)?;
     cx.flags_mut().set_status(relation_flags(ordering));
     Ok(())
 }
@@ -285,7 +285,7 @@ pub(crate) fn cvtsi2<L: Lane, R: Rm>(cx: &mut impl Context, op: &Op) -> Result<(
     let integer = R::read::<u32>(cx, op)?;
     let mut env = env(cx);
     let value = float::convert(&mut env, integer_value(integer), L::FORMAT);
-    finish(cx, &env)?;
+    finish(cx, env)?;
     set_low::<L>(cx, op, L::pack(value));
     Ok(())
 }
@@ -312,7 +312,7 @@ fn scalar_to_integer<L: Lane, R: VectorRm>(
         ..env(cx)
     };
     let integer = integer_bits(&mut env, L::unpack(source, 0));
-    finish(cx, &env)?;
+    finish(cx, env)?;
     cx.set_reg(op.reg, integer);
     Ok(())
 }
@@ -336,7 +336,7 @@ pub(crate) fn cvt_scalar<F: Lane, T: Lane, R: VectorRm>(
     let source = F::scalar::<R>(cx, op)?;
     let mut env = env(cx);
     let value = float::convert(&mut env, F::unpack(source, 0), T::FORMAT);
-    finish(cx, &env)?;
+    finish(cx, env)?;
     set_low::<T>(cx, op, T::pack(value));
     Ok(())
 }
@@ -355,7 +355,7 @@ fn convert_lanes<L: Lane>(
     for (index, bits) in lanes.iter_mut().enumerate().take(count) {
         *bits = lane(&mut env, source, index);
     }
-    finish(cx, &env)?;
+    finish(cx, env)?;
     Ok(L::join(lanes))
 }
 

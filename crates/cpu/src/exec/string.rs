@@ -175,12 +175,9 @@ fn store_run<T: Width>(cx: &mut impl Context, op: &Op) {
     };
     let len = elements * size_of::<T>();
     cx.count_run(destination, elements, size_of::<T>());
-    let value = cx.reg::<T>(Reg::Eax).zero_extend().to_le_bytes();
-    let pattern = &value[..size_of::<T>() as usize];
+    let value = cx.reg::<T>(Reg::Eax);
     if let Some(bytes) = page_part(cx, destination.hit.at(), len) {
-        for element in bytes.chunks_exact_mut(pattern.len()) {
-            element.copy_from_slice(pattern);
-        }
+        fill(bytes, value);
     }
     cx.set_reg(Reg::Ecx, cx.reg::<u32>(Reg::Ecx).wrapping_sub(elements));
     cx.set_reg(Reg::Edi, to.wrapping_add(len));
@@ -193,20 +190,34 @@ fn run(cx: &impl Context, addr: u32, kind: AccessKind) -> Option<Run> {
     cx.peek(addr, kind).map(|hit| Run { hit, addr, kind })
 }
 
+/// Fills memory with copies of a value, doubling what is filled.
+fn fill<T: Width>(bytes: &mut [u8], value: T) {
+    let pattern = value.zero_extend().to_le_bytes();
+    let mut filled = (size_of::<T>() as usize).min(bytes.len());
+    bytes[..filled].copy_from_slice(&pattern[..filled]);
+    while filled < bytes.len() {
+        let (done, rest) = bytes.split_at_mut(filled);
+        let len = done.len().min(rest.len());
+        rest[..len].copy_from_slice(&done[..len]);
+        filled += len;
+    }
+}
+
 /// Copies within physical memory as MOVS does: upwards, element by element, so that an overlap
 /// repeats a pattern.
 fn copy_run<T: Width>(cx: &mut impl Context, from: PhysAddr, to: PhysAddr, len: u32) {
     let distance = to.bits().wrapping_sub(from.bits());
     if distance >= u64::from(len) {
-        let mut buffer = [0; PAGE_SIZE as usize];
-        let buffer = &mut buffer[..len as usize];
-        if let Some(source) = page_part(cx, from, len) {
-            buffer.copy_from_slice(source);
-        } else {
-            buffer.fill(u8::MAX);
-        }
-        if let Some(destination) = page_part(cx, to, len) {
-            destination.copy_from_slice(buffer);
+        // A whole frame is copied aside: that is quicker than clearing room for a part.
+        let Some(source) = cx.memory().frame(from.frame()).copied() else {
+            return;
+        };
+        let start = from.page_offset() as usize;
+        if let (Some(destination), Some(source)) = (
+            page_part(cx, to, len),
+            source.get(start..start + len as usize),
+        ) {
+            destination.copy_from_slice(source);
         }
         return;
     }

@@ -14,7 +14,7 @@ const AH: Reg = Reg::Esp;
 
 /// The twelve bytes that CPUID leaf 0 names the maker with.
 const VENDOR: [u8; 12] = *b"PagefaultCPU";
-/// The 48 bytes of CPUID leaves 8000_0002h to 8000_0004h.
+/// The 48 bytes of CPUID leaves 0x80000002 to 0x80000004.
 const BRAND: [u8; 48] = *b"pagefault IA-32 interpreter\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// The highest basic leaf.
 const LAST_LEAF: u32 = 1;
@@ -100,7 +100,8 @@ pub(crate) fn lahf(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 pub(crate) fn sahf(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     let loaded = Eflags::from_bits_truncate(u32::from(cx.reg::<u8>(AH)));
     let kept = cx.flags().eflags() & Eflags::OVERFLOW;
-    cx.flags_mut().set_status(loaded - Eflags::OVERFLOW | kept);
+    cx.flags_mut()
+        .set_status((loaded - Eflags::OVERFLOW) | kept);
     Ok(())
 }
 

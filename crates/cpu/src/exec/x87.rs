@@ -119,9 +119,9 @@ macro_rules! integers {
                     0
                 }
 
-                #[expect(clippy::cast_possible_truncation, reason = "it has been checked to fit")]
                 fn integer(value: i64) -> $bits {
-                    (value as $signed).cast_unsigned()
+                    // It has been checked to fit.
+                    <$signed>::try_from(value).unwrap_or(<$signed>::MIN).cast_unsigned()
                 }
             }
         )*
@@ -312,7 +312,7 @@ pub(crate) fn ld_m<M: InMemory>(cx: &mut impl Context, op: &Op) -> Result<(), St
     let fpu = &mut cx.state_mut().regs.fpu;
     let mut env = fpu.env();
     let value = float::convert(&mut env, value, Format::EXTENDED);
-    fpu.push(&env, F80::pack(value));
+    fpu.push(env, F80::pack(value));
     Ok(())
 }
 
@@ -322,7 +322,7 @@ pub(crate) fn fld_m80(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     let value = load_f80(cx, op)?;
     let fpu = &mut cx.state_mut().regs.fpu;
     let env = fpu.env();
-    fpu.push(&env, value);
+    fpu.push(env, value);
     Ok(())
 }
 
@@ -333,12 +333,12 @@ pub(crate) fn fld_sti(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     if fpu.is_empty(place) {
         if fpu.stack_fault(StackFault::Underflow) {
             let env = fpu.env();
-            fpu.push(&env, F80::pack(Value::DEFAULT_NAN));
+            fpu.push(env, F80::pack(Value::DEFAULT_NAN));
         }
         return Ok(());
     }
     let (env, value) = (fpu.env(), fpu.st(place));
-    fpu.push(&env, value);
+    fpu.push(env, value);
     Ok(())
 }
 
@@ -360,7 +360,7 @@ pub(crate) fn fld_constant<const INDEX: usize>(cx: &mut impl Context, _: &Op) ->
     let mut env = fpu.env();
     let value = float::round(&mut env, false, exponent, significand, Format::EXTENDED);
     let env = fpu.env();
-    fpu.push(&env, F80::pack(value));
+    fpu.push(env, F80::pack(value));
     Ok(())
 }
 
@@ -429,7 +429,7 @@ fn store<T: Word>(
     pops: Pops,
 ) -> Result<Stored, Stop> {
     let fpu = &cx.state().regs.fpu;
-    let blocking = env.raised & fpu.unmasked() - FloatExceptions::PRECISION;
+    let blocking = env.raised & (fpu.unmasked() - FloatExceptions::PRECISION);
     let mut stored = Stored::Plain;
     if blocking.is_empty() {
         stored = cx.store(op, bits)?;
@@ -506,7 +506,7 @@ pub(crate) fn fxch(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     Ok(())
 }
 
-/// FCMOVcc.
+/// `FCMOVcc`.
 pub(crate) fn fcmov<const CODE: u8>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     use crate::flags::Condition;
 
