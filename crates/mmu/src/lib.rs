@@ -42,7 +42,7 @@ pub use mmu::{HitRun, Mmu, MmuConfig, MmuError, Stored};
 pub use observer::{DropCause, NoObserver, Observer};
 pub use phys::{MAX_RAM_BYTES, PhysMemory, PhysMemoryError};
 pub use ranges::{EntryRange, ranges};
-pub use tables::{Entry, LeaveReason, NoTable, Root, Stale, TableView};
+pub use tables::{Entry, LeaveReason, NoTable, NotMapped, Root, Stale, TableView};
 pub use tlb::geometry::{Geometry, GeometryError, Index, PageSizes};
 pub use tlb::policy::{Policy, UnknownPolicy};
 pub use tlb::statistics::{ByKind, LevelStatistics, Statistics};

@@ -17,7 +17,7 @@ use crate::entry::{
 use crate::mmu::Mmu;
 use crate::observer::Observer;
 use crate::phys::PhysMemory;
-use crate::walk::{Level, Step, Walk, walk_tables};
+use crate::walk::{Level, Step, Trail};
 
 /// The top of an address space's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,14 @@ pub struct NoTable {
     pub page: PageNumber,
 }
 
+/// The page's own entry does not map a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("page {page} is not mapped by an entry of its own")]
+pub struct NotMapped {
+    /// The page.
+    pub page: PageNumber,
+}
+
 /// A TLB may still hold what an entry said before it was changed.
 ///
 /// Pay with [`Stale::invalidate`], or say with [`Stale::leave`] why it is not owed.
@@ -137,11 +145,10 @@ impl Stale {
 
 /// Returns what the tables say of the page.
 pub fn entry(mem: &PhysMemory, root: Root, page: PageNumber) -> Entry {
-    let walk = walk_root(mem, root, page);
-    let Some(step) = walk.steps().last() else {
-        return Entry::NoTable;
-    };
-    decode(root, *step)
+    match last_step(mem, root, page) {
+        Some(step) => decode(root, step),
+        None => Entry::NoTable,
+    }
 }
 
 /// Makes the page's entry map a frame. `Some` is owed if the entry was present.
@@ -159,18 +166,7 @@ pub fn set_page(
     page: PageNumber,
     new: PageEntry,
 ) -> Result<Option<Stale>, NoTable> {
-    let value = match root {
-        Root::TwoLevel(_) => {
-            assert!(
-                new.frame.bits() >> 20 == 0,
-                "a two-level entry cannot name {:?}",
-                new.frame
-            );
-            u64::from(new.to_pte())
-        }
-        Root::Pae(_) => new.to_pae(new.small_flags()),
-    };
-    set_table_entry(mem, root, page, value)
+    set_table_entry(mem, root, page, page_value(root, new))
 }
 
 /// Makes the page's entry not present, with a meaning of software's. `Some` is owed if the entry
@@ -191,6 +187,33 @@ pub fn set_software(
 /// Returns whether a table covers the page.
 pub fn has_table(mem: &PhysMemory, root: Root, page: PageNumber) -> bool {
     matches!(entry(mem, root, page), Entry::Software(_) | Entry::Page(_))
+}
+
+/// Rewrites the entry of a page that is mapped: `edit` gets what it says and returns what it is to
+/// say.
+///
+/// Looking and writing find the entry once.
+///
+/// # Errors
+///
+/// [`NotMapped`] if the page has no entry of its own that maps a frame; nothing has changed.
+///
+/// # Panics
+///
+/// As [`set_page`].
+#[inline]
+pub fn update_page(
+    mem: &mut PhysMemory,
+    root: Root,
+    page: PageNumber,
+    edit: impl FnOnce(PageEntry) -> PageEntry,
+) -> Result<Stale, NotMapped> {
+    let step = table_step(mem, root, page).map_err(|_| NotMapped { page })?;
+    let Entry::Page(old) = decode_table_entry(root, step.value) else {
+        return Err(NotMapped { page });
+    };
+    store(mem, root, step.at, page_value(root, edit(old)));
+    Ok(Stale { addr: page.start() })
 }
 
 /// Makes the directory entry over the page name a table, which the caller has filled.
@@ -303,11 +326,7 @@ pub struct TableView<'a> {
 ///
 /// For those who look at many pages: one walk for a whole table.
 pub fn table(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<TableView<'_>> {
-    let walk = walk_root(mem, root, page);
-    let step = walk
-        .steps()
-        .last()
-        .filter(|step| step.level == Level::Table)?;
+    let step = table_step(mem, root, page).ok()?;
     let first = PageNumber::new(page.bits() & !(root.pages_per_table() - 1))?;
     let bytes = mem.frame(step.at.frame())?.as_slice();
     Some(TableView { root, first, bytes })
@@ -345,8 +364,21 @@ impl TableView<'_> {
     }
 }
 
-fn walk_root(mem: &PhysMemory, root: Root, page: PageNumber) -> Walk {
-    walk_tables(mem, &root.paging(mem), page.start())
+/// Returns the last entry on the way to the page: of its table, or where the way ends before.
+#[inline]
+fn last_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<Step> {
+    let mut trail = Trail::default();
+    // Where the way ends is in the trail; why is not asked.
+    let _ = trail.descend(mem, &root.paging(mem), page.start());
+    trail.table.or(trail.directory).or(trail.pdpt)
+}
+
+/// Returns the table entry of the page.
+#[inline]
+fn table_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Result<Step, NoTable> {
+    last_step(mem, root, page)
+        .filter(|step| step.level == Level::Table)
+        .ok_or(NoTable { page })
 }
 
 fn decode(root: Root, step: Step) -> Entry {
@@ -370,18 +402,30 @@ fn decode_table_entry(root: Root, value: u64) -> Entry {
     }
 }
 
+/// Returns the word that maps a small page.
+#[inline]
+fn page_value(root: Root, new: PageEntry) -> u64 {
+    match root {
+        Root::TwoLevel(_) => {
+            assert!(
+                new.frame.bits() >> 20 == 0,
+                "a two-level entry cannot name {:?}",
+                new.frame
+            );
+            u64::from(new.to_pte())
+        }
+        Root::Pae(_) => new.to_pae(new.small_flags()),
+    }
+}
+
+#[inline]
 fn set_table_entry(
     mem: &mut PhysMemory,
     root: Root,
     page: PageNumber,
     value: u64,
 ) -> Result<Option<Stale>, NoTable> {
-    let walk = walk_root(mem, root, page);
-    let step = walk
-        .steps()
-        .last()
-        .filter(|step| step.level == Level::Table);
-    let step = step.ok_or(NoTable { page })?;
+    let step = table_step(mem, root, page)?;
     store(mem, root, step.at, value);
     Ok(is_present(step.value).then(|| Stale { addr: page.start() }))
 }
@@ -398,11 +442,9 @@ fn set_directory_entry(
 }
 
 fn directory_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<Step> {
-    let walk = walk_root(mem, root, page);
-    walk.steps()
-        .iter()
-        .copied()
-        .find(|step| step.level == Level::Directory)
+    let mut trail = Trail::default();
+    let _ = trail.descend(mem, &root.paging(mem), page.start());
+    trail.directory
 }
 
 fn store(mem: &mut PhysMemory, root: Root, at: PhysAddr, value: u64) {

@@ -8,6 +8,9 @@ use crate::tlb::policy::Policy;
 /// Zero is no key: it marks an invalid way.
 pub(crate) type Key = u64;
 
+/// Ways of most arrays: loops over them are unrolled.
+const COMMON_WAYS: usize = 4;
+
 /// What an invalid way holds.
 const INVALID: Key = 0;
 
@@ -108,9 +111,11 @@ impl<P: Copy + Default> Array<P> {
     pub(crate) fn find(&self, number: u64, key: Key) -> Option<usize> {
         let first = self.first_slot(number);
         let set = self.ways.get(first..first + self.ways_per_set)?;
-        set.iter()
-            .position(|way| way.key == key)
-            .map(|way| first + way)
+        let way = match <&[Way<P>; COMMON_WAYS]>::try_from(set) {
+            Ok(four) => position(four, key)?,
+            Err(_) => position(set, key)?,
+        };
+        Some(first + way)
     }
 
     /// Notes a use of the slot at the time `clock`.
@@ -169,7 +174,10 @@ impl<P: Copy + Default> Array<P> {
     fn victim(&mut self, first: usize) -> usize {
         let in_set = &self.ways[first..first + self.ways_per_set];
         match self.geometry.policy() {
-            Policy::Lru | Policy::Fifo => oldest(in_set),
+            Policy::Lru | Policy::Fifo => match <&[Way<P>; COMMON_WAYS]>::try_from(in_set) {
+                Ok(four) => oldest(four),
+                Err(_) => oldest(in_set),
+            },
             policy => {
                 let invalid = in_set.iter().position(|way| way.key == INVALID);
                 match invalid.filter(|_| policy.prefers_invalid()) {
@@ -243,6 +251,12 @@ impl<P: Copy + Default> Array<P> {
         };
         self.ways.iter().enumerate().filter_map(valid)
     }
+}
+
+/// Returns the way that holds the key.
+#[inline(always)]
+fn position<P>(set: &[Way<P>], key: Key) -> Option<usize> {
+    set.iter().position(|way| way.key == key)
 }
 
 /// Returns the way with the smallest stamp: the lowest invalid one, if there is one. Under FIFO only
