@@ -408,6 +408,15 @@ impl Assembler<'_> {
                 rest -= element;
             }
         }
+        let default = field
+            .init
+            .as_ref()
+            .and_then(|init| init.line.token(init.start));
+        if is_byte(field.ty) && default.is_some_and(|token| token.kind == TokenKind::Str) {
+            // A text field is filled up with spaces.
+            let spaces = vec![b' '; rest as usize];
+            return self.write(&spaces, span);
+        }
         self.reserve(rest.into(), span)
     }
 

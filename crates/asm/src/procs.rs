@@ -239,6 +239,10 @@ impl Assembler<'_> {
             }
             at += 1;
         }
+        if at > start || line.token(at).is_some_and(|token| token.is(Punct::Comma)) {
+            // `proto stdcall, :DWORD` and `proto, :DWORD`.
+            at += usize::from(line.token(at).is_some_and(|token| token.is(Punct::Comma)));
+        }
         while at < line.len() {
             let mut param = Param {
                 name: None,

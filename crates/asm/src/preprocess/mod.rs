@@ -360,10 +360,12 @@ impl Assembler<'_> {
                 }
             }
             D::Err(test) => self.forced_error(text, rest_at, test),
-            D::Name if second.is_none() || second == Some(D::Name) => {
+            D::Name => {
                 // TITLE, NAME and PAGE have free text; but they can also name something.
-                return !matches!(lookup(leading.second(&text.bytes)), Word::Type(_))
-                    && text.bytes.get(rest_at) != Some(&b':');
+                let names_datum = matches!(lookup(leading.second(&text.bytes)), Word::Type(_))
+                    || matches!(second, Some(D::Equ | D::TextEqu));
+                let next = trim(text.bytes.get(rest_at..).unwrap_or_default()).first();
+                return !names_datum && !matches!(next, Some(b':' | b'='));
             }
             D::Macro => {
                 self.error(
