@@ -126,6 +126,15 @@ impl SoftwarePte {
         }
     }
 
+    /// Returns whether nothing has to be given back when the entry is overwritten.
+    pub(crate) const fn is_empty(self) -> bool {
+        match self {
+            Self::AskRegion | Self::DemandZero(_) | Self::Decommitted | Self::Discarded(_) => true,
+            // A view's page may be locked in the section's frame.
+            Self::PagingFile(..) | Self::Transition(..) | Self::Prototype(_) => false,
+        }
+    }
+
     /// Returns the entry as the table editor takes it.
     pub(crate) fn entry(self) -> SoftwareEntry {
         SoftwareEntry::from_bits(self.bits()).expect("bit 0 of a software entry is clear")

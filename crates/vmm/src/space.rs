@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pagefault_mmu::tables::{self, Entry, LeaveReason, Root, Stale};
-use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, Observer, PageEntry, PageNumber, PhysMemory};
+use pagefault_mmu::{
+    FrameNumber, LinearAddr, Mmu, Observer, PageEntry, PageNumber, PhysMemory, PteFlags,
+};
 
 use crate::config::{UserSpace, WorkingSetLimits};
 use crate::global::Moveable;
@@ -196,6 +198,20 @@ impl Space {
 
     /// Returns the pages of `pages` whose entries say something, in order.
     pub(crate) fn said(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
+        self.pages_where(mem, pages, |raw| raw != 0)
+    }
+
+    /// Returns the pages of `pages` that have contents to be given back, in order.
+    pub(crate) fn holding(&self, mem: &PhysMemory, pages: PageRange) -> Vec<PageNumber> {
+        self.pages_where(mem, pages, |raw| !is_empty(raw))
+    }
+
+    fn pages_where(
+        &self,
+        mem: &PhysMemory,
+        pages: PageRange,
+        wanted: impl Fn(u64) -> bool,
+    ) -> Vec<PageNumber> {
         let per_table = self.root.pages_per_table();
         let (start, end) = (pages.start().bits(), pages.end().bits());
         let first = start - start % per_table;
@@ -205,8 +221,8 @@ impl Space {
                 continue;
             };
             let part = start.max(table_start)..end.min(table_start + per_table);
-            let says = |&number: &u32| table.raw(number - table_start) != 0;
-            said.extend(part.filter(says).map(page));
+            let is_wanted = |&number: &u32| wanted(table.raw(number - table_start));
+            said.extend(part.filter(is_wanted).map(page));
         }
         said
     }
@@ -277,6 +293,22 @@ fn unsaid(sections: &Sections, vad: &Vad, page: PageNumber) -> PageState {
     }
 }
 
+/// Which entries are overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Those that say nothing.
+    Silent,
+    /// Those behind which there is nothing that would be lost.
+    Empty,
+}
+
+/// Returns whether an entry as it stands in memory is not present, with nothing behind it.
+fn is_empty(raw: u64) -> bool {
+    let is_software = raw & u64::from(PteFlags::PRESENT.bits()) == 0;
+    // The high half of a software entry is zero.
+    is_software && u32::try_from(raw).is_ok_and(|bits| SoftwarePte::from_bits(bits).is_empty())
+}
+
 /// The size of an entry of a two-level table.
 const PTE_BYTES: u32 = 4;
 /// The size of an entry of a PAE table.
@@ -302,29 +334,32 @@ impl<'a, O: Observer> Editor<'a, O> {
         }
     }
 
-    /// Gives a meaning to the entries of a table that say nothing so far.
+    /// Overwrites entries of a table that are empty, or only those that say nothing.
     ///
     /// Absent before and absent after: nothing becomes stale.
-    pub(crate) fn fill_unsaid(
+    pub(crate) fn fill(
         &mut self,
         table: FrameNumber,
-        table_start: u32,
-        pages: std::ops::Range<u32>,
+        indices: std::ops::Range<u32>,
+        over: Over,
         new: SoftwarePte,
     ) {
         let mem = self.mmu.mem_mut();
-        for number in pages {
-            let index = number - table_start;
+        let is_meant = |raw: u64| match over {
+            Over::Silent => raw == 0,
+            Over::Empty => is_empty(raw),
+        };
+        for index in indices {
             match self.root {
                 Root::TwoLevel(_) => {
                     let at = table.byte(index * PTE_BYTES);
-                    if mem.read::<u32>(at) == 0 {
+                    if is_meant(u64::from(mem.read::<u32>(at))) {
                         mem.write(at, new.bits());
                     }
                 }
                 Root::Pae(_) => {
                     let at = table.byte(index * PAE_ENTRY_BYTES);
-                    if mem.read::<u64>(at) == 0 {
+                    if is_meant(mem.read(at)) {
                         mem.write(at, u64::from(new.bits()));
                     }
                 }

@@ -266,33 +266,9 @@ fn make(machine: &mut Machine, model: &mut Model, section: SectionId, call: &Cal
             first,
             len,
         } => {
-            if model.views[view].is_some() {
-                return;
+            if model.views[view].is_none() {
+                make_view(machine, model, section, (view, access, first, len));
             }
-            let count = if len == 0 { PAGES - first } else { len };
-            let base = map(machine, section, access, first, len);
-            assert_eq!(
-                base.is_some(),
-                first + count <= PAGES,
-                "step {step}: {call:?}"
-            );
-            let rights = match access {
-                1 => 8,
-                2 => 4,
-                4 => 2,
-                _ => 1,
-            };
-            let shown = Shown {
-                protect: rights,
-                own: None,
-            };
-            let pages = vec![shown; count as usize];
-            model.views[view] = base.map(|base| View {
-                base,
-                first,
-                rights,
-                pages,
-            });
         }
         Call::Unmap { view } => {
             if let Some(view) = model.views[view].take() {
@@ -361,6 +337,34 @@ fn make(machine: &mut Machine, model: &mut Model, section: SectionId, call: &Cal
                 .unwrap();
         }
     }
+}
+
+fn make_view(
+    machine: &mut Machine,
+    model: &mut Model,
+    section: SectionId,
+    (view, access, first, len): (usize, u32, u32, u32),
+) {
+    let count = if len == 0 { PAGES - first } else { len };
+    let base = map(machine, section, access, first, len);
+    assert_eq!(base.is_some(), first + count <= PAGES, "{first} {len}");
+    let rights = match access {
+        1 => 8,
+        2 => 4,
+        4 => 2,
+        _ => 1,
+    };
+    let shown = Shown {
+        protect: rights,
+        own: None,
+    };
+    let pages = vec![shown; count as usize];
+    model.views[view] = base.map(|base| View {
+        base,
+        first,
+        rights,
+        pages,
+    });
 }
 
 /// Returns the view's base, if the page is in it.

@@ -159,10 +159,9 @@ impl AllocError {
             Self::Taken { .. } | Self::NotReserved { .. } | Self::NotCommittable { .. } => {
                 Win32Code::INVALID_ADDRESS
             }
-            Self::NoRoom { .. } => Win32Code::NOT_ENOUGH_MEMORY,
             Self::CommitLimit { .. } => Win32Code::COMMITMENT_LIMIT,
             // Quirk: reset-undo-error. The documents name no code for contents that are gone.
-            Self::ContentsLost { .. } => Win32Code::NOT_ENOUGH_MEMORY,
+            Self::NoRoom { .. } | Self::ContentsLost { .. } => Win32Code::NOT_ENOUGH_MEMORY,
             Self::NoFrame(error) => error.win32_code(),
         }
     }

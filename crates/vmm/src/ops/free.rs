@@ -7,7 +7,7 @@ use crate::config::Profile;
 use crate::range::PageRange;
 use crate::region::{Region, Source, Unsaid, Vad};
 use crate::software::SoftwarePte;
-use crate::space::{PageState, ProcessId};
+use crate::space::{Over, PageState, ProcessId};
 use crate::vmm::{Caller, NoFrame, Vmm};
 use crate::win32::Win32Code;
 
@@ -249,36 +249,31 @@ impl Vmm {
         pages: PageRange,
         new: SoftwarePte,
     ) {
-        let said = self.space(process).said(mmu.mem(), pages);
-        for page in said {
+        for page in self.space(process).holding(mmu.mem(), pages) {
             let state = self.page_state(mmu, self.space(process), vad, page);
-            match state {
-                PageState::Committed(_, backing) => {
-                    self.drop_page(mmu, process, page, backing, new);
-                }
-                PageState::Reserved => self.editor(mmu, process).set_software(page, new),
+            if let PageState::Committed(_, backing) = state {
+                self.drop_page(mmu, process, page, backing, new);
             }
         }
-        if new != SoftwarePte::AskRegion {
-            self.fill_unsaid(mmu, process, pages, new);
-        }
+        self.fill(mmu, process, pages, Over::Empty, new);
     }
 
-    /// Gives a meaning to the entries of `pages` that say nothing so far, where there are tables.
-    pub(crate) fn fill_unsaid<O: Observer>(
+    /// Gives one meaning to entries of `pages`, where there are tables.
+    pub(crate) fn fill<O: Observer>(
         &self,
         mmu: &mut Mmu<O>,
         process: ProcessId,
         pages: PageRange,
+        over: Over,
         new: SoftwarePte,
     ) {
         let space = self.space(process);
         let per_table = space.root.pages_per_table();
         let (start, end) = (pages.start().bits(), pages.end().bits());
         let mut editor = self.editor(mmu, process);
-        for (&table_start, &table) in space.tables.range(start - start % per_table..end) {
-            let part = start.max(table_start)..end.min(table_start + per_table);
-            editor.fill_unsaid(table, table_start, part, new);
+        for (&first, &table) in space.tables.range(start - start % per_table..end) {
+            let part = start.max(first) - first..end.min(first + per_table) - first;
+            editor.fill(table, part, over, new);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::range::PageRange;
 use crate::region::{Source, Unsaid, Vad};
 use crate::section::view_accepts;
 use crate::software::SoftwarePte;
-use crate::space::{Backing, PageState, ProcessId};
+use crate::space::{Backing, Over, PageState, ProcessId};
 use crate::vmm::{Caller, NoFrame, Vmm};
 use crate::win32::Win32Code;
 
@@ -316,7 +316,7 @@ impl Vmm {
         }
         let new = vad.shortest(SoftwarePte::DemandZero(protection));
         if new != SoftwarePte::AskRegion {
-            self.fill_unsaid(mmu, process, pages, new);
+            self.fill(mmu, process, pages, Over::Silent, new);
         }
     }
 
