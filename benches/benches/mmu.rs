@@ -1,0 +1,417 @@
+//! The MMU: what a hit, a miss, a fault and an edit cost.
+//!
+//! `cargo bench -p pagefault-benches --bench mmu`. The names give the TLB and the pattern:
+//! `tlb/64x4/stride-4k` is a 64-entry, 4-way TLB with true LRU, read at a stride of 4 KiB.
+//! Times are for one access, or one round trip; only ratios carry over to other machines.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+
+use pagefault_benches::clock::CpuClock;
+use pagefault_mmu::{
+    AccessKind, Cr0, Cr4, Execute, FrameNumber, FrontArray, Geometry, LevelId, LinearAddr, Mmu,
+    MmuConfig, NoObserver, Observer, PageEntry, PageNumber, PhysAddr, PhysMemory, Policy,
+    Privilege, PteFlags, Root, TlbConfig, ranges, tables,
+};
+
+/// Accesses of one iteration.
+const ACCESSES: u32 = 4096;
+/// RAM in bytes.
+const RAM_BYTES: u64 = 64 << 20;
+/// Pages that are mapped, from page 0: more than any TLB here holds.
+const PAGES: u32 = 8192;
+/// The first frame that pages are mapped to.
+const FIRST_FRAME: u32 = 4096;
+/// Where the tables lie, by frame.
+const ROOT_FRAME: u32 = 1;
+const FIRST_TABLE_FRAME: u32 = 16;
+/// The PDPT and the first PAE directory, by frame.
+const PAE_DIRECTORY_FRAME: u32 = 4;
+/// Pages that all hit in 64 entries of 4 ways.
+const HOT_PAGES: u32 = 32;
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime::default());
+    targets = hits, misses, policies, strides, front_array, observers, editing, faults
+}
+criterion_main!(benches);
+
+/// The processor time of this process, so that other programs on the host count less.
+#[derive(Default)]
+struct CpuTime {
+    clock: CpuClock,
+}
+
+impl Measurement for CpuTime {
+    type Intermediate = u64;
+    type Value = u64;
+
+    fn start(&self) -> u64 {
+        self.clock.nanoseconds()
+    }
+
+    fn end(&self, start: u64) -> u64 {
+        self.clock.nanoseconds().saturating_sub(start)
+    }
+
+    fn add(&self, left: &u64, right: &u64) -> u64 {
+        left + right
+    }
+
+    fn zero(&self) -> u64 {
+        0
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a benchmark is short")]
+    fn to_f64(&self, nanoseconds: &u64) -> f64 {
+        *nanoseconds as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+fn hits(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "hit/64x4");
+    for (name, root) in roots() {
+        let mut mmu = mmu(root, &MmuConfig::default(), NoObserver);
+        let addrs = uniform(HOT_PAGES);
+        read_all(&mut mmu, &addrs);
+        group.bench_function(format!("{name}/read"), |bencher| {
+            bencher.iter(|| read_all(&mut mmu, &addrs));
+        });
+        write_all(&mut mmu, &addrs);
+        group.bench_function(format!("{name}/write"), |bencher| {
+            bencher.iter(|| write_all(&mut mmu, &addrs));
+        });
+        group.bench_function(format!("{name}/fetch"), |bencher| {
+            bencher.iter(|| fetch_all(&mut mmu, &addrs));
+        });
+    }
+    group.finish();
+}
+
+fn misses(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "miss/64x4");
+    for (name, root) in roots() {
+        let mut mmu = mmu(root, &MmuConfig::default(), NoObserver);
+        // Every page once, then again: nothing that is asked for is still there.
+        let addrs: Vec<_> = (0..ACCESSES)
+            .map(|page| LinearAddr::new(page << 12))
+            .collect();
+        read_all(&mut mmu, &addrs);
+        group.bench_function(format!("{name}/read"), |bencher| {
+            bencher.iter(|| read_all(&mut mmu, &addrs));
+        });
+        let statistics = mmu.statistics();
+        assert_eq!(statistics.level(LevelId::L1Data).hits.total(), 0);
+    }
+    let mut without = mmu(two_level(), &config(TlbConfig::none()), NoObserver);
+    let addrs = uniform(HOT_PAGES);
+    group.bench_function("none/two-level/read", |bencher| {
+        bencher.iter(|| read_all(&mut without, &addrs));
+    });
+    group.finish();
+}
+
+fn policies(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "tlb");
+    for (policy_name, policy) in Policy::NAMES {
+        let (entries, ways) = if policy == Policy::Mru3Plru4 {
+            (96, 12)
+        } else {
+            (64, 4)
+        };
+        let geometry = Geometry::new(entries, ways, policy).expect("a geometry that exists");
+        for (pattern, pages) in [("hot-32", HOT_PAGES), ("uniform-256", 256)] {
+            let mut mmu = mmu(
+                two_level(),
+                &config(TlbConfig::unified(geometry)),
+                NoObserver,
+            );
+            let addrs = uniform(pages);
+            group.bench_function(
+                format!("{entries}x{ways}-{policy_name}/{pattern}"),
+                |bencher| {
+                    bencher.iter(|| read_all(&mut mmu, &addrs));
+                },
+            );
+        }
+    }
+    group.finish();
+}
+
+fn strides(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "tlb/64x4");
+    for (name, stride) in [
+        ("64", 64),
+        ("1k", 1 << 10),
+        ("4k", 1 << 12),
+        ("64k", 1 << 16),
+    ] {
+        let mut mmu = mmu(two_level(), &MmuConfig::default(), NoObserver);
+        let span = PAGES << 12;
+        let addrs: Vec<_> = (0..ACCESSES)
+            .map(|index| LinearAddr::new(index * stride % span))
+            .collect();
+        group.bench_function(format!("stride-{name}"), |bencher| {
+            bencher.iter(|| read_all(&mut mmu, &addrs));
+        });
+    }
+    group.finish();
+}
+
+fn front_array(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "front");
+    for (name, front) in [("on", FrontArray::On), ("off", FrontArray::Off)] {
+        let config = MmuConfig {
+            front,
+            ..MmuConfig::default()
+        };
+        for (pattern, pages) in [("hot-32", HOT_PAGES), ("uniform-256", 256)] {
+            let mut mmu = mmu(two_level(), &config, NoObserver);
+            let addrs = uniform(pages);
+            group.bench_function(format!("{name}/{pattern}"), |bencher| {
+                bencher.iter(|| read_all(&mut mmu, &addrs));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// Counts look-ups once more, outside.
+#[derive(Default)]
+struct CountsLookUps {
+    hits: u64,
+    misses: u64,
+}
+
+impl Observer for CountsLookUps {
+    fn look_up(&mut self, _: LevelId, _: LinearAddr, _: AccessKind, hit: bool) {
+        self.hits += u64::from(hit);
+        self.misses += u64::from(!hit);
+    }
+}
+
+/// The same loop without counting.
+struct CountsNothing;
+
+impl Observer for CountsNothing {
+    const COUNTING: bool = false;
+}
+
+fn observers(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "observer");
+    mixed(&mut group, "counting/on", NoObserver);
+    mixed(&mut group, "counting/off", CountsNothing);
+    mixed(&mut group, "look-ups", CountsLookUps::default());
+    group.finish();
+}
+
+/// Reads, writes and fetches in turn.
+fn mixed<O: Observer>(group: &mut BenchmarkGroup<'_, CpuTime>, name: &str, observer: O) {
+    let mut mmu = mmu(two_level(), &MmuConfig::default(), observer);
+    let addrs = uniform(HOT_PAGES);
+    write_all(&mut mmu, &addrs);
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            let mut sum = 0_u32;
+            for &addr in &addrs {
+                let value = mmu.read::<u32>(addr, Privilege::User).unwrap_or(0);
+                sum = sum.wrapping_add(value);
+                assert!(mmu.write(addr, sum, Privilege::User).is_ok());
+                assert!(mmu.fetch_page(addr, Privilege::User).is_ok());
+            }
+            sum
+        });
+    });
+}
+
+fn editing(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "tables");
+    for (name, root) in roots() {
+        let mut mmu = mmu(root, &MmuConfig::default(), NoObserver);
+        let entry = page_entry(7);
+        group.bench_function(format!("{name}/set-page"), |bencher| {
+            bencher.iter(|| {
+                for page in pages(ACCESSES) {
+                    let stale = tables::set_page(mmu.mem_mut(), root, page, entry);
+                    if let Ok(Some(stale)) = stale {
+                        stale.leave(tables::LeaveReason::FlushFollows);
+                    }
+                }
+            });
+        });
+        group.bench_function(format!("{name}/walk"), |bencher| {
+            bencher.iter(|| {
+                let walks = pages(ACCESSES).map(|page| mmu.walk(page.start()));
+                walks.filter(|walk| black_box(walk).leaf().is_ok()).count()
+            });
+        });
+        group.bench_function(format!("{name}/ranges-8192-pages"), |bencher| {
+            bencher.iter(|| ranges(mmu.mem(), root).count());
+        });
+    }
+    group.finish();
+}
+
+/// A write fault, answered by making the page writable and another one read-only, and the retry.
+fn faults(criterion: &mut Criterion<CpuTime>) {
+    let mut group = group(criterion, "fault");
+    group.throughput(Throughput::Elements(1));
+    for (name, root) in roots() {
+        let mut mmu = mmu(root, &MmuConfig::default(), NoObserver);
+        let mut target = PageNumber::new(64).expect("a page");
+        let mut other = PageNumber::new(65).expect("a page");
+        protect(&mut mmu, root, target, Protection::ReadOnly);
+        group.bench_function(format!("{name}/edit-2-invalidate-2-retry"), |bencher| {
+            bencher.iter(|| {
+                let addr = target.start();
+                let fault = mmu.write(addr, 1_u32, Privilege::User);
+                assert!(black_box(fault).is_err());
+                protect(&mut mmu, root, target, Protection::Writable);
+                protect(&mut mmu, root, other, Protection::ReadOnly);
+                let retried = mmu.write(addr, 1_u32, Privilege::User);
+                assert!(black_box(retried).is_ok());
+                std::mem::swap(&mut target, &mut other);
+            });
+        });
+    }
+    group.finish();
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    ReadOnly,
+    Writable,
+}
+
+/// Edits a present entry and invalidates its page.
+#[inline]
+fn protect(mmu: &mut Mmu, root: Root, page: PageNumber, protection: Protection) {
+    let edit = |entry: PageEntry| match protection {
+        Protection::ReadOnly => entry.without(PteFlags::WRITABLE),
+        Protection::Writable => entry.with(PteFlags::WRITABLE),
+    };
+    let stale = tables::update_page(mmu.mem_mut(), root, page, edit);
+    stale.expect("a mapped page").invalidate(mmu);
+}
+
+fn group<'a>(criterion: &'a mut Criterion<CpuTime>, name: &str) -> BenchmarkGroup<'a, CpuTime> {
+    let mut group = criterion.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    group.sample_size(30);
+    group.throughput(Throughput::Elements(u64::from(ACCESSES)));
+    group
+}
+
+fn config(tlb: TlbConfig) -> MmuConfig {
+    MmuConfig {
+        tlb,
+        ..MmuConfig::default()
+    }
+}
+
+fn two_level() -> Root {
+    Root::TwoLevel(frame(ROOT_FRAME))
+}
+
+fn roots() -> [(&'static str, Root); 2] {
+    [
+        ("two-level", two_level()),
+        ("pae", Root::Pae(frame(ROOT_FRAME).start())),
+    ]
+}
+
+/// Returns an MMU with all pages mapped, writable by the user.
+fn mmu<O: Observer>(root: Root, config: &MmuConfig, observer: O) -> Mmu<O> {
+    let mut mem = PhysMemory::new(RAM_BYTES).expect("RAM");
+    if let Root::Pae(_) = root {
+        tables::set_pdpte(&mut mem, root, 0, frame(PAE_DIRECTORY_FRAME));
+    }
+    for (table, first) in (0..PAGES)
+        .step_by(root.pages_per_table() as usize)
+        .enumerate()
+    {
+        let table = u32::try_from(table).expect("few tables");
+        let page = PageNumber::new(first).expect("a page");
+        let added = tables::add_table(&mut mem, root, page, frame(FIRST_TABLE_FRAME + table));
+        added.expect("no table yet");
+    }
+    for page in pages(PAGES) {
+        let entry = page_entry(page.bits());
+        assert_eq!(tables::set_page(&mut mem, root, page, entry), Ok(None));
+    }
+    let mut mmu = Mmu::with_observer(mem, config, observer).expect("an MMU");
+    let cr4 = match root {
+        Root::TwoLevel(_) => Cr4::empty(),
+        Root::Pae(_) => Cr4::PHYSICAL_ADDRESS_EXTENSION,
+    };
+    let cr0 = Cr0::PROTECTED_MODE | Cr0::PAGING | Cr0::WRITE_PROTECT;
+    let loads = [
+        mmu.set_cr4(cr4.bits()),
+        mmu.set_cr3(root.cr3()),
+        mmu.set_cr0(cr0.bits()),
+    ];
+    assert!(loads.iter().all(Result::is_ok));
+    mmu
+}
+
+fn page_entry(page: u32) -> PageEntry {
+    PageEntry {
+        frame: frame(FIRST_FRAME + page),
+        flags: PteFlags::WRITABLE | PteFlags::USER | PteFlags::ACCESSED,
+        execute: Execute::Allowed,
+    }
+}
+
+fn pages(count: u32) -> impl Iterator<Item = PageNumber> {
+    (0..count).filter_map(PageNumber::new)
+}
+
+fn frame(number: u32) -> FrameNumber {
+    FrameNumber::new(number).expect("a frame")
+}
+
+/// Returns addresses on `pages` pages, in no order.
+fn uniform(pages: u32) -> Vec<LinearAddr> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        u32::try_from(state >> 32).unwrap_or_default()
+    };
+    let addr = |random: u32| LinearAddr::new(((random % pages) << 12) | (random >> 10 & 0xFFC));
+    (0..ACCESSES).map(|_| addr(next())).collect()
+}
+
+fn read_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> u32 {
+    let mut sum = 0_u32;
+    for &addr in addrs {
+        sum = sum.wrapping_add(mmu.read::<u32>(addr, Privilege::User).unwrap_or(0));
+    }
+    sum
+}
+
+fn write_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) {
+    for &addr in addrs {
+        let stored = mmu.write(addr, addr.bits(), Privilege::User);
+        assert!(stored.is_ok());
+    }
+}
+
+fn fetch_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> u64 {
+    let mut sum = 0_u64;
+    for &addr in addrs {
+        let at = mmu.fetch_page(addr, Privilege::User);
+        sum = sum.wrapping_add(at.map_or(0, PhysAddr::bits));
+    }
+    sum
+}
