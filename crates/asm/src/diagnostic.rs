@@ -131,6 +131,12 @@ kinds! {
         name: SourceText
     } = Some(2006), "undefined symbol: {name}",
         "check the spelling; names are case-sensitive after `option casemap:none`, and functions need a PROTO";
+    /// A hexadecimal number without a leading digit is a name to MASM.
+    HexWithoutDigit {
+        /// The name.
+        name: SourceText
+    } = Some(2006), "undefined symbol: {name}",
+        "a hexadecimal number must start with a digit: 0FFh, not FFh";
     /// A name defined twice.
     AlreadyDefined {
         /// The name.
@@ -203,7 +209,7 @@ kinds! {
         /// Size of the second operand in bytes.
         second: u32
     } = Some(2022), "instruction operands must be the same size: {first} and {second} bytes",
-        "use movzx or movsx to widen, or `dword ptr` to access memory in another size";
+        "use movzx or movsx to widen, `dword ptr x` to access memory in another size, `offset x` for an address";
     /// A constant that does not fit the other operand.
     ConstantDoesNotFit {
         /// Bytes that the constant needs.

@@ -201,8 +201,8 @@ impl Assembler<'_> {
 
     fn set_option(&mut self, name: &[u8], value: &[u8], span: Span) {
         match (name, value) {
-            (b"casemap", b"none" | b"notpublic") => self.symbols.set_case_map(CaseMap::None),
-            (b"casemap", b"all") => self.symbols.set_case_map(CaseMap::All),
+            (b"casemap", b"none") => self.symbols.set_case_map(CaseMap::None),
+            (b"casemap", b"all" | b"notpublic") => self.symbols.set_case_map(CaseMap::All),
             (b"proc", b"private") => self.proc_visibility = Visibility::Private,
             (b"proc", b"public" | b"export") => self.proc_visibility = Visibility::Public,
             (b"language", word) => self.language = language(word).unwrap_or(self.language),

@@ -306,7 +306,8 @@ impl Assembler<'_> {
         } else {
             wanted.size
         };
-        if size > psize || psize > POINTER_SIZE {
+        let is_short_pointer = matches!(wanted.ty, Type::Ptr(_)) && size < psize;
+        if size > psize || psize > POINTER_SIZE || is_short_pointer && !wanted.is_vararg {
             return Err(self.mismatch(line, argument, wanted));
         }
         let is_signed = value.effective_type().is_some_and(Type::is_signed);
@@ -364,7 +365,8 @@ impl Assembler<'_> {
         };
         let size = own_size.unwrap_or(default);
         let psize = if wanted.is_vararg { size } else { wanted.size };
-        if size > psize {
+        let is_short_pointer = matches!(wanted.ty, Type::Ptr(_)) && size < psize;
+        if size > psize || is_short_pointer {
             return Err(self.mismatch(line, argument, wanted));
         }
         if progress.eax_is_used && uses_eax(value) {

@@ -453,8 +453,8 @@ impl Parser<'_, '_> {
             }
             SymbolKind::Undefined => {
                 if self.asm.is_later_pass() {
-                    let name = (&*self.asm.symbols.get(id).name).into();
-                    return Err(self.fail(Kind::UndefinedSymbol { name }, at));
+                    let name = std::rc::Rc::clone(&self.asm.symbols.get(id).name);
+                    return Err(self.fail(undefined(&name), at));
                 }
                 Ok(Value {
                     symbol: Some(id),
@@ -535,4 +535,17 @@ fn infix_word(operator: Operator) -> Option<(u8, Infix)> {
         O::Ptr => (power::PTR, Infix::Ptr),
         _ => return None,
     })
+}
+
+/// What is wrong with a name that nothing defines.
+pub(super) fn undefined(name: &[u8]) -> Kind {
+    let digits = name.strip_suffix(b"h").or_else(|| name.strip_suffix(b"H"));
+    let is_hex =
+        digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit));
+    let name = name.into();
+    if is_hex {
+        Kind::HexWithoutDigit { name }
+    } else {
+        Kind::UndefinedSymbol { name }
+    }
 }
