@@ -1,4 +1,5 @@
-//! `golden KIND DIR [--show N] [--paging MODE]`: replays a directory of golden data and reports what came of it.
+//! `golden KIND DIR [--show N] [--paging MODE]`: replays a directory of golden data and reports what
+//! came of it.
 //!
 //! Exits with 0 if cases were found and none failed, with 1 if one failed or there was none, and
 //! with 2 on wrong use.

@@ -9,12 +9,21 @@ use crate::golden::vmm::calls::refused;
 use crate::golden::vmm::stage::{Answer, Refusal, Stage};
 use crate::golden::vmm::text::{BadOperand, Operands, Place};
 
+/// Who says where a view goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Placement {
+    /// The system: `MapViewOfFile`.
+    System,
+    /// The caller: `MapViewOfFileEx`.
+    Given,
+}
+
 impl Stage {
     pub(super) fn dispatch_objects(&mut self, name: &str, operands: &mut Operands<'_>) -> Answer {
         match name {
             "section" => self.section(operands),
-            "map" => self.map(operands, false),
-            "mapat" => self.map(operands, true),
+            "map" => self.map(operands, Placement::System),
+            "mapat" => self.map(operands, Placement::Given),
             "unmap" => {
                 let at = LinearAddr::new(operands.place()?.address);
                 let caller = self.caller();
@@ -63,16 +72,15 @@ impl Stage {
         Ok(String::new())
     }
 
-    fn map(&mut self, operands: &mut Operands<'_>, has_address: bool) -> Answer {
+    fn map(&mut self, operands: &mut Operands<'_>, placement: Placement) -> Answer {
         let name = operands.word()?;
         let handle = Handle(operands.place()?.address);
         let access = operands.view_access()?;
         let offset_bytes = u64::from(operands.number()?);
         let size_bytes = operands.number()?;
-        let place: Option<Place> = if has_address {
-            Some(operands.place()?)
-        } else {
-            None
+        let place: Option<Place> = match placement {
+            Placement::System => None,
+            Placement::Given => Some(operands.place()?),
         };
         let address = LinearAddr::new(place.as_ref().map_or(0, |place| place.address));
         let section = self
