@@ -4,6 +4,7 @@
 //! public interface of the crate in question and compares the whole outcome. `cargo test` runs the
 //! public data, which lies in `fixtures/golden`; the `golden` binary runs any directory.
 
+pub mod cpu;
 pub mod mmu;
 pub mod report;
 pub mod table;
@@ -21,14 +22,19 @@ use crate::golden::report::Report;
 pub enum Kind {
     /// Paging: matrices of entries and accesses, sequences, traces.
     Mmu,
+    /// Instructions: vectors of a real CPU.
+    Cpu,
     /// Virtual memory: scenarios of Win32 calls, in this paging mode.
     Vmm(PagingMode),
 }
 
 impl Kind {
     /// The kinds with the names that users write.
-    pub const NAMES: [(&'static str, Self); 2] =
-        [("mmu", Self::Mmu), ("vmm", Self::Vmm(PagingMode::TwoLevel))];
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("mmu", Self::Mmu),
+        ("vmm", Self::Vmm(PagingMode::TwoLevel)),
+        ("cpu", Self::Cpu),
+    ];
 
     /// Returns the kind of that name.
     ///
@@ -45,7 +51,7 @@ impl Kind {
     pub fn in_mode(self, paging: PagingMode) -> Option<Self> {
         match self {
             Self::Vmm(_) => Some(Self::Vmm(paging)),
-            Self::Mmu => None,
+            Self::Mmu | Self::Cpu => None,
         }
     }
 
@@ -58,6 +64,7 @@ impl Kind {
         match self {
             Self::Mmu => mmu::run(dir, &mmu::default_config()),
             Self::Vmm(paging) => vmm::run(dir, paging),
+            Self::Cpu => cpu::run(dir),
         }
     }
 }
@@ -77,6 +84,14 @@ pub enum GoldenError {
         path: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
+    },
+    /// A file is not JSON in the format of its kind.
+    #[error("{} is not in the format of its kind: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
     },
     /// A file is not in the format of its kind.
     #[error("{} is not CSV with a header line: {source}", path.display())]
