@@ -34,6 +34,7 @@ mod asm;
 mod branch;
 mod builtin;
 mod coff;
+mod condition;
 mod data;
 mod diagnostic;
 mod directives;

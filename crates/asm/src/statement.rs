@@ -141,44 +141,11 @@ impl Assembler<'_> {
     /// Finds out what the tokens from `at` on say, and where the statement ends.
     fn classify(&mut self, line: &Line, at: usize) -> Result<(Statement, usize), Reported> {
         let end = line.len();
+        if let Some((statement, next)) = label(line, at) {
+            return Ok((statement, next.unwrap_or(end)));
+        }
         let first = line.word(at);
-        let is_name = line
-            .token(at)
-            .is_some_and(|token| token.kind == TokenKind::Ident);
-        let next = line.token(at + 1);
-        if is_name && next.is_some_and(|token| token.is(Punct::Colon)) {
-            let is_anonymous = line.bytes(at) == b"@@";
-            let label = Statement::Label {
-                name: at,
-                is_global: false,
-            };
-            return Ok((
-                if is_anonymous {
-                    Statement::AnonymousLabel
-                } else {
-                    label
-                },
-                at + 2,
-            ));
-        }
-        if is_name && next.is_some_and(|token| token.is(Punct::DoubleColon)) {
-            return Ok((
-                Statement::Label {
-                    name: at,
-                    is_global: true,
-                },
-                at + 2,
-            ));
-        }
-        if is_name && next.is_some_and(|token| token.is(Punct::Assign)) {
-            return Ok((
-                Statement::Assign {
-                    name: at,
-                    value: at + 2,
-                },
-                end,
-            ));
-        }
+        let is_name = is_name(line, at);
         if is_name && let Some(statement) = self.definition(line, at) {
             return Ok((statement, end));
         }
@@ -391,6 +358,48 @@ impl Assembler<'_> {
             return false;
         };
         self.proc.is_some() && self.has_epilogues && table::mnemonic(id).special == Special::Return
+    }
+}
+
+fn is_name(line: &Line, at: usize) -> bool {
+    line.token(at)
+        .is_some_and(|token| token.kind == TokenKind::Ident)
+}
+
+/// `name:`, `name::`, `@@:` or `name =`; and where the rest of the line starts, if it is a
+/// statement of its own.
+fn label(line: &Line, at: usize) -> Option<(Statement, Option<usize>)> {
+    if !is_name(line, at) {
+        return None;
+    }
+    let TokenKind::Punct(punct) = line.token(at + 1)?.kind else {
+        return None;
+    };
+    let after = Some(at + 2);
+    match punct {
+        Punct::Colon if line.bytes(at) == b"@@" => Some((Statement::AnonymousLabel, after)),
+        Punct::Colon => Some((
+            Statement::Label {
+                name: at,
+                is_global: false,
+            },
+            after,
+        )),
+        Punct::DoubleColon => Some((
+            Statement::Label {
+                name: at,
+                is_global: true,
+            },
+            after,
+        )),
+        Punct::Assign => Some((
+            Statement::Assign {
+                name: at,
+                value: at + 2,
+            },
+            None,
+        )),
+        _ => None,
     }
 }
 

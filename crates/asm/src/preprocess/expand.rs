@@ -188,28 +188,39 @@ impl Assembler<'_> {
                     text,
                 }))
             }
-            SymbolKind::Macro(id) if has_arguments && self.is_function(*id) => {
-                let id = *id;
-                if depth >= MAX_DEPTH {
-                    let span = Text::generated(Vec::new(), site).span(0, 0);
-                    let limit = MAX_DEPTH;
-                    return Err(self.error(Kind::NestedTooDeep { limit }, span));
-                }
-                let Some(close) = closing_paren(bytes, open) else {
-                    let span = Text::generated(Vec::new(), site).span(0, 0);
-                    return Err(self.error(Kind::Expected { what: "`)`" }, span));
-                };
-                let arguments = bytes.get(open + 1..close).unwrap_or_default();
-                let text = self.call_function(id, arguments, site)?;
-                let text = self.expand_text(&text, site, scope, depth + 1)?;
-                Ok(Some(Replacement {
-                    start,
-                    end: close + 1,
-                    text,
-                }))
-            }
+            SymbolKind::Macro(id) if has_arguments && self.is_function(*id) => self
+                .call(*id, bytes, (start, open), scope, site, depth)
+                .map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// A call of a macro function: the name at the first place, the parenthesis at the second.
+    fn call(
+        &mut self,
+        id: MacroId,
+        bytes: &[u8],
+        (start, open): (usize, usize),
+        scope: Scope,
+        site: Site,
+        depth: u32,
+    ) -> Result<Replacement, Reported> {
+        let span = Text::generated(Vec::new(), site).span(0, 0);
+        if depth >= MAX_DEPTH {
+            let limit = MAX_DEPTH;
+            return Err(self.error(Kind::NestedTooDeep { limit }, span));
+        }
+        let Some(close) = closing_paren(bytes, open) else {
+            return Err(self.error(Kind::Expected { what: "`)`" }, span));
+        };
+        let arguments = bytes.get(open + 1..close).unwrap_or_default();
+        let text = self.call_function(id, arguments, site)?;
+        let text = self.expand_text(&text, site, scope, depth + 1)?;
+        Ok(Replacement {
+            start,
+            end: close + 1,
+            text,
+        })
     }
 
     /// A name in a line after `%`: an `&` on either side goes with it.
