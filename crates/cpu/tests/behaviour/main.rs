@@ -1,0 +1,6 @@
+//! What a processor on an MMU does, seen from outside.
+
+mod machine;
+mod random_bytes;
+mod run;
+mod used_memory;
