@@ -38,10 +38,18 @@ pub(crate) enum Form {
     Fetch,
 }
 
+/// Whether the functions that answer only hits are tried first, as an interpreter does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trial {
+    None,
+    HitFirst,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Access {
         form: Form,
+        trial: Trial,
         addr: LinearAddr,
         bytes: u32,
         privilege: Privilege,
@@ -187,6 +195,7 @@ impl Generator {
         data[4..8].copy_from_slice(&entries[1].to_le_bytes());
         Operation::Access {
             form,
+            trial: self.pick(&[Trial::None, Trial::HitFirst]),
             addr: self.addr(),
             bytes: self.pick(&[1, 2, 4, 4, 4, 8, 16]),
             privilege: self.privilege(),
@@ -425,6 +434,7 @@ fn set_on_mmu<O: Observer>(mmu: &mut Mmu<O>, operation: &Operation) -> bool {
 fn access<T: Word, O: Observer>(mmu: &mut Mmu<O>, operation: &Operation) -> Outcome {
     let &Operation::Access {
         form,
+        trial,
         addr,
         privilege,
         data,
@@ -433,6 +443,11 @@ fn access<T: Word, O: Observer>(mmu: &mut Mmu<O>, operation: &Operation) -> Outc
     else {
         return Outcome::Nothing;
     };
+    if trial == Trial::HitFirst
+        && let Some(outcome) = hit::<T, O>(mmu, operation)
+    {
+        return outcome;
+    }
     let value = T::load(&data).unwrap();
     let bytes = |value: T| {
         let mut bytes = [0; MAX_BYTES];
@@ -467,6 +482,44 @@ fn access<T: Word, O: Observer>(mmu: &mut Mmu<O>, operation: &Operation) -> Outc
             Ok(at) => Outcome::At(at),
             Err(fault) => Outcome::Fault(fault),
         },
+    }
+}
+
+/// Makes the access if it is a hit that needs nothing but to be counted.
+fn hit<T: Word, O: Observer>(mmu: &mut Mmu<O>, operation: &Operation) -> Option<Outcome> {
+    let &Operation::Access {
+        form,
+        addr,
+        privilege,
+        data,
+        ..
+    } = operation
+    else {
+        return None;
+    };
+    let value = T::load(&data)?;
+    let bytes = |value: T| {
+        let mut bytes = [0; MAX_BYTES];
+        value.store(&mut bytes);
+        bytes
+    };
+    match form {
+        Form::Read => mmu
+            .read_hit::<T>(addr, privilege)
+            .map(|value| Outcome::Value(bytes(value))),
+        Form::Write => mmu
+            .write_hit(addr, value, privilege)
+            .map(|()| Outcome::Stored(bytes(value), Stored::Plain)),
+        Form::Modify => {
+            let mut new = [0; MAX_BYTES];
+            let modified = mmu.modify_hit::<T>(addr, privilege, |old| {
+                new = edited(bytes(old), T::SIZE);
+                T::load(&new).unwrap()
+            });
+            modified.map(|()| Outcome::Stored(new, Stored::Plain))
+        }
+        Form::Fetch => mmu.fetch_hit(addr, privilege).map(Outcome::At),
+        Form::Probe => None,
     }
 }
 
@@ -560,6 +613,7 @@ fn access_on_model(model: &mut Model, operation: &Operation) -> Outcome {
         bytes: len,
         privilege,
         data,
+        ..
     } = operation
     else {
         return Outcome::Nothing;
