@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::frames::FrameOwner;
 use crate::range::page as page_of;
-use crate::region::{RegionType, Source, Unsaid};
+use crate::region::{RegionType, Source, Unsaid, Vad};
 use crate::section::Prototype;
 use crate::software::Slot;
 use crate::space::{Backing, PageState, ProcessId, Space};
@@ -166,50 +166,12 @@ impl Vmm {
     ) -> Result<(), AuditError> {
         let mut resident = 0;
         for region in space.regions.values() {
-            let vad = region.vad;
-            let mut committed = 0;
-            let end = vad.pages.end().bits();
-            let mut at = vad.pages.start().bits();
-            while at < end {
-                let covered = space.next_covered(at, end).unwrap_or(end);
-                if matches!(vad.unsaid, Unsaid::Committed(_)) && vad.kind() != RegionType::Mapped {
-                    committed += covered - at;
-                }
-                if covered == end {
-                    break;
-                }
-                let page = page_of(covered);
-                at = covered + 1;
-                let state = self.page_state(mmu, space, &vad, page);
-                let PageState::Committed(_, backing) = state else {
-                    continue;
-                };
-                let is_own = !matches!(backing, Backing::Section)
-                    && !matches!(backing, Backing::Mapped(entry) if !self.is_private(entry.frame));
-                committed += u32::from(is_own);
-                match backing {
-                    Backing::Mapped(_)
-                        if matches!(vad.source, Source::Large | Source::Physical) =>
-                    {
-                        continue;
-                    }
-                    Backing::Mapped(entry) => {
-                        resident += 1;
-                        *found.mappings.entry(entry.frame).or_default() += 1;
-                    }
-                    Backing::PagingFile(slot) => found.slot(slot)?,
-                    _ => {}
-                }
-                if let Some(frame) = self.frame_behind(process, page, backing) {
-                    self.audit_owner(process, space, page, frame)?;
-                    found.held.insert(frame);
-                    let locks = u32::from(space.locked.contains(&page));
-                    *found.locks.entry(frame).or_default() += locks;
-                }
-            }
-            found.charged_pages += region.charged_pages;
-            if region.charged_pages != committed {
-                let (page, charged) = (vad.pages.start(), region.charged_pages);
+            let (committed, mapped) = self.audit_region(mmu, process, space, &region.vad, found)?;
+            resident += mapped;
+            let charged = region.charged_pages;
+            found.charged_pages += charged;
+            if charged != committed {
+                let page = region.vad.pages.start();
                 return Err(AuditError::Charge {
                     process,
                     page,
@@ -218,15 +180,68 @@ impl Vmm {
                 });
             }
         }
-        if resident != space.resident_pages {
-            let counted = space.resident_pages;
-            return Err(AuditError::Resident {
-                process,
-                counted,
-                found: resident,
-            });
+        let counted = space.resident_pages;
+        if resident == counted {
+            return Ok(());
         }
-        Ok(())
+        Err(AuditError::Resident {
+            process,
+            counted,
+            found: resident,
+        })
+    }
+
+    /// Returns how many pages of a region count against the commit limit, and how many are mapped
+    /// and can be paged out.
+    fn audit_region<O: Observer>(
+        &self,
+        mmu: &Mmu<O>,
+        process: ProcessId,
+        space: &Space,
+        vad: &Vad,
+        found: &mut Found,
+    ) -> Result<(u32, u32), AuditError> {
+        let is_fixed = matches!(vad.source, Source::Large | Source::Physical);
+        let says_committed =
+            matches!(vad.unsaid, Unsaid::Committed(_)) && vad.kind() != RegionType::Mapped;
+        let (mut committed, mut mapped) = (0, 0);
+        let end = vad.pages.end().bits();
+        let mut at = vad.pages.start().bits();
+        while at < end {
+            let covered = space.next_covered(at, end).unwrap_or(end);
+            committed += if says_committed { covered - at } else { 0 };
+            if covered == end {
+                break;
+            }
+            at = covered + 1;
+            let page = page_of(covered);
+            let state = self.page_state(mmu, space, vad, page);
+            let PageState::Committed(_, backing) = state else {
+                continue;
+            };
+            let is_own = match backing {
+                Backing::Section => false,
+                Backing::Mapped(entry) => self.is_private(entry.frame),
+                _ => true,
+            };
+            committed += u32::from(is_own);
+            match backing {
+                Backing::Mapped(_) if is_fixed => continue,
+                Backing::Mapped(entry) => {
+                    mapped += 1;
+                    *found.mappings.entry(entry.frame).or_default() += 1;
+                }
+                Backing::PagingFile(slot) => found.slot(slot)?,
+                _ => {}
+            }
+            if let Some(frame) = self.frame_behind(process, page, backing) {
+                self.audit_owner(process, space, page, frame)?;
+                found.held.insert(frame);
+                let locks = u32::from(space.locked.contains(&page));
+                *found.locks.entry(frame).or_default() += locks;
+            }
+        }
+        Ok((committed, mapped))
     }
 
     fn audit_owner(

@@ -116,9 +116,8 @@ pub use ops::protect::{ProtectError, ProtectRequest};
 pub use ops::query::{
     Allocation, MEMORY_BASIC_INFORMATION_BYTES, MemoryInfo, MemoryState, QueryError,
 };
-pub use ops::sections::{
-    CreateSectionError, FlushError, MapError, MapRequest, SectionRequest, UnmapError,
-};
+pub use ops::sections::{CreateSectionError, SectionRequest};
+pub use ops::views::{FlushError, MapError, MapRequest, UnmapError};
 pub use ops::working_set::{WorkingSet, WorkingSetError};
 pub use ops::write_watch::{ResetAfter, WriteWatchError};
 pub use outcome::{

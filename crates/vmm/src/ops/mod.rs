@@ -13,5 +13,6 @@ pub(crate) mod protect;
 pub(crate) mod query;
 pub(crate) mod reset;
 pub(crate) mod sections;
+pub(crate) mod views;
 pub(crate) mod working_set;
 pub(crate) mod write_watch;
