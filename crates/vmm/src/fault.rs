@@ -362,6 +362,7 @@ impl Vmm {
             page,
             protection,
         } = wanted;
+        // Quirk: copy-charge.
         if self.commit.available_pages() == 0 {
             return Err(InPageCause::CommitLimit);
         }

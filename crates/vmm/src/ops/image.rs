@@ -41,6 +41,7 @@ impl Vmm {
         self.check_commit(pages.len_pages())?;
         let vad = Vad {
             pages,
+            // Quirk: image-private.
             source: Source::Image,
             allocation_protection: Protection::EXECUTE_WRITE_COPY,
             unsaid: Unsaid::Committed(Protection::EXECUTE_READ_WRITE),

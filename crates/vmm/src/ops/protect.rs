@@ -216,6 +216,7 @@ impl Vmm {
                     Err(ProtectError::ViewProtection { protection })
                 }
             }
+            // Quirk: large-protect.
             Source::Physical | Source::Large => Err(ProtectError::Fixed { pages }),
         }
     }
