@@ -9,6 +9,8 @@ use crate::addr::FrameNumber;
 #[derive(Clone, Debug)]
 pub(crate) struct TrackedFrames {
     frames: BitVec<u64, Lsb0>,
+    /// How many there are: most often none, which is quick to tell.
+    len: usize,
     written: Vec<FrameNumber>,
 }
 
@@ -16,12 +18,16 @@ impl TrackedFrames {
     pub(crate) fn new(frame_count: u32) -> Self {
         Self {
             frames: BitVec::repeat(false, frame_count as usize),
+            len: 0,
             written: Vec::new(),
         }
     }
 
     #[inline]
     pub(crate) fn contains(&self, frame: FrameNumber) -> bool {
+        if self.len == 0 {
+            return false;
+        }
         let words = self.frames.as_raw_slice();
         let word = words.get((frame.bits() / u64::BITS) as usize);
         word.is_some_and(|word| word >> (frame.bits() % u64::BITS) & 1 == 1)
@@ -55,8 +61,10 @@ impl TrackedFrames {
     }
 
     fn set(&mut self, frame: FrameNumber, tracked: bool) {
+        let old = self.contains(frame);
         if let Some(mut bit) = self.frames.get_mut(frame.bits() as usize) {
             *bit = tracked;
+            self.len = self.len + usize::from(tracked) - usize::from(old);
         }
     }
 }

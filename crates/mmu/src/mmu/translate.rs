@@ -24,7 +24,7 @@ impl<O: Observer> Mmu<O> {
             privilege,
         };
         if is_on_one_page::<T>(addr) {
-            let frame = self.translate(addr, access)?;
+            let frame = self.translate_read(addr, privilege)?;
             return Ok(self.mem.read(frame.byte(addr.page_offset())));
         }
         let span = self.translate_span::<T>(addr, access)?;
@@ -42,6 +42,16 @@ impl<O: Observer> Mmu<O> {
             kind: AccessKind::Write,
             privilege,
         };
+        if is_on_one_page::<T>(addr) {
+            let frame = self.translate_write(addr, privilege)?;
+            self.mem.write(frame.byte(addr.page_offset()), value);
+            let is_tracked = self.tracked.note(frame);
+            return Ok(if is_tracked {
+                Stored::Tracked
+            } else {
+                Stored::Plain
+            });
+        }
         let span = self.translate_span::<T>(addr, access)?;
         Ok(self.store_span(span, value))
     }

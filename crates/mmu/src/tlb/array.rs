@@ -21,6 +21,9 @@ pub(crate) struct Array<P> {
     /// The geometry's ways and its sets less one, ready for the look-up.
     ways_per_set: usize,
     set_mask: u64,
+    /// How far the page number is shifted before it is folded into itself to choose a set: out of
+    /// sight where nothing is folded.
+    fold_shift: u32,
     /// Whether the array holds small pages.
     holds_small: bool,
     ways: Vec<Way<P>>,
@@ -73,6 +76,10 @@ impl<P: Copy + Default> Array<P> {
             geometry,
             ways_per_set: geometry.ways() as usize,
             set_mask: u64::from(geometry.sets() - 1),
+            fold_shift: match geometry.index() {
+                Index::LowBits => u64::BITS - 1,
+                Index::XorFold => geometry.sets().trailing_zeros(),
+            },
             holds_small: geometry.sizes().contains(PageSizes::SMALL),
             ways: vec![empty; geometry.entries() as usize],
             states: vec![0; geometry.sets() as usize],
@@ -99,10 +106,7 @@ impl<P: Copy + Default> Array<P> {
         reason = "masked by the number of sets"
     )]
     fn first_slot(&self, number: u64) -> usize {
-        let number = match self.geometry.index() {
-            Index::LowBits => number,
-            Index::XorFold => number ^ (number >> self.set_mask.trailing_ones()),
-        };
+        let number = number ^ (number >> self.fold_shift);
         (number & self.set_mask) as usize * self.ways_per_set
     }
 
