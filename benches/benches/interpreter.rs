@@ -5,10 +5,10 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pagefault_benches::workload::{Kind, Workload};
-use pagefault_mmu::TlbConfig;
+use pagefault_mmu::{NoObserver, TlbConfig};
 
 /// Name, blob, n, argument, kind, units per run.
-const WORKLOADS: [(&str, &str, u32, u32, Kind, u64); 11] = [
+const WORKLOADS: [(&str, &str, u32, u32, Kind, u64); 13] = [
     ("w1/registers", "w1_alu", 50_000, 0, Kind::Plain, 500_000),
     ("w2/rmw-64k", "w2_rmw", 3, 0, Kind::Plain, 3 * 16_384),
     (
@@ -69,6 +69,22 @@ const WORKLOADS: [(&str, &str, u32, u32, Kind, u64); 11] = [
         Kind::FirstTouch,
         2560,
     ),
+    (
+        "w8v/fault-round-trip-managed",
+        "w8_fault",
+        2000,
+        0,
+        Kind::AlternateManaged,
+        2000,
+    ),
+    (
+        "w9v/first-touch-managed",
+        "w9_touch",
+        256,
+        0,
+        Kind::FirstTouchManaged,
+        256,
+    ),
 ];
 
 fn interpreter(criterion: &mut Criterion) {
@@ -77,8 +93,9 @@ fn interpreter(criterion: &mut Criterion) {
             .join("workloads")
             .join(blob);
         let blob = std::fs::read(path.with_extension("bin")).expect("the blob is committed");
+        let tlb = TlbConfig::default();
         let mut workload =
-            Workload::new(&blob, n, arg, kind, TlbConfig::default()).expect("init returns");
+            Workload::new(&blob, (n, arg), kind, tlb, NoObserver).expect("init returns");
         let mut group = criterion.benchmark_group("interpreter");
         group.throughput(Throughput::Elements(units));
         group.bench_function(BenchmarkId::new(name, "64x4-lru"), |bencher| {

@@ -1,12 +1,17 @@
 //! A workload on its page tables.
 
+mod bare;
+mod managed;
+
 use pagefault_cpu::{Cpu, Exit, NoObserver, Reg, Registers};
 use pagefault_mmu::{
-    AccessKind, Cr0, Execute, FrameNumber, LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageEntry,
-    PageFault, PageNumber, PhysMemory, PteFlags, Root, SoftwareEntry, Statistics, TlbConfig,
-    tables,
+    FrameNumber, LinearAddr, Mmu, MmuConfig, Observer, PAGE_SIZE, PageFault, PhysMemory, Privilege,
+    Statistics, TlbConfig,
 };
 use thiserror::Error;
+
+use bare::Bare;
+use managed::Managed;
 
 /// Where the blob is loaded; `run` begins there.
 const CODE: u32 = 0x0040_0000;
@@ -44,14 +49,20 @@ pub enum Kind {
     Alternate,
     /// Pages that are mapped when they are touched.
     FirstTouch,
+    /// As [`Kind::Alternate`], through the memory manager's `protect`.
+    AlternateManaged,
+    /// As [`Kind::FirstTouch`], through the memory manager's demand-zero path.
+    FirstTouchManaged,
 }
 
 impl Kind {
     /// The kinds with the names that the contract gives them.
-    pub const NAMES: [(&'static str, Self); 3] = [
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("plain", Self::Plain),
         ("w8", Self::Alternate),
         ("w9", Self::FirstTouch),
+        ("w8v", Self::AlternateManaged),
+        ("w9v", Self::FirstTouchManaged),
     ];
 
     /// Returns the kind of this name.
@@ -77,19 +88,35 @@ pub enum WorkloadError {
     Stopped(Exit),
 }
 
+/// Leaves accesses uncounted by kind, to measure what counting costs.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Uncounted;
+
+impl Observer for Uncounted {
+    const COUNTING: bool = false;
+}
+
+/// Who owns the page tables.
+#[derive(Debug)]
+enum Memory {
+    /// Handlers in Rust on the bare MMU.
+    Bare(Bare),
+    /// The memory manager.
+    Managed(Box<Managed>),
+}
+
 /// A loaded workload.
 #[derive(Debug)]
-pub struct Workload {
-    mmu: Mmu,
-    cpu: Cpu<pagefault_mmu::NoObserver, NoObserver>,
-    root: Root,
+pub struct Workload<O: Observer> {
+    mmu: Mmu<O>,
+    cpu: Cpu<O, NoObserver>,
+    memory: Memory,
     kind: Kind,
     n: u32,
     arg: u32,
-    next_frame: u32,
 }
 
-impl Workload {
+impl<O: Observer> Workload<O> {
     /// Loads a blob and calls its `init`.
     ///
     /// # Errors
@@ -101,34 +128,41 @@ impl Workload {
     /// If the host has no memory.
     pub fn new(
         blob: &[u8],
-        n: u32,
-        arg: u32,
+        (n, arg): (u32, u32),
         kind: Kind,
         tlb: TlbConfig,
+        observer: O,
     ) -> Result<Self, WorkloadError> {
         if blob.len() > CODE_BYTES as usize {
             let len_bytes = blob.len();
             return Err(WorkloadError::TooLarge { len_bytes });
         }
-        let mut mem = PhysMemory::new(RAM_BYTES).expect("64 MiB of RAM");
-        let root = Root::TwoLevel(frame(DIRECTORY));
-        mem.zero_frame(frame(DIRECTORY));
+        let mem = PhysMemory::new(RAM_BYTES).expect("64 MiB of RAM");
         let config = MmuConfig {
             tlb,
             ..MmuConfig::default()
         };
-        let mmu = Mmu::new(mem, &config).expect("a TLB that can be built");
+        let mut mmu = Mmu::with_observer(mem, &config, observer).expect("a TLB that can be built");
+        let memory = match kind {
+            Kind::Plain | Kind::Alternate | Kind::FirstTouch => Memory::Bare(Bare::new(&mut mmu)),
+            Kind::AlternateManaged | Kind::FirstTouchManaged => {
+                Memory::Managed(Box::new(Managed::new(&mut mmu)))
+            }
+        };
         let mut workload = Self {
             mmu,
             cpu: Cpu::new(),
-            root,
+            memory,
             kind,
             n,
             arg,
-            next_frame: FIRST_FREE,
         };
-        workload.map_all();
-        workload.load(blob);
+        for (addr, &byte) in (CODE..).zip(blob) {
+            workload.store(addr, byte);
+        }
+        workload
+            .cpu
+            .set_host_calls(&mut workload.mmu, RETURN..RETURN + 1);
         workload.call(CODE + INIT)?;
         workload.mmu.reset_statistics();
         Ok(workload)
@@ -136,19 +170,9 @@ impl Workload {
 
     /// Sets memory as the kind wants it before each run. This is not part of the time.
     pub fn prepare(&mut self) {
-        match self.kind {
-            Kind::Plain => {}
-            Kind::Alternate => {
-                self.set_writable(LinearAddr::new(DATA), PteFlags::empty());
-                self.set_writable(LinearAddr::new(DATA + OTHER_PAGE), PteFlags::WRITABLE);
-            }
-            Kind::FirstTouch => {
-                let first = LinearAddr::new(DATA).page().bits();
-                for page in (first..first + self.n).filter_map(PageNumber::new) {
-                    self.unmap(page);
-                }
-                self.next_frame = FIRST_FREE + frames_before_data();
-            }
+        match &mut self.memory {
+            Memory::Bare(memory) => memory.prepare(&mut self.mmu, self.kind, self.n),
+            Memory::Managed(memory) => memory.prepare(&mut self.mmu, self.kind, self.n),
         }
     }
 
@@ -171,36 +195,6 @@ impl Workload {
         self.cpu.instructions()
     }
 
-    fn map_all(&mut self) {
-        for (start, end) in [
-            (CODE, CODE + CODE_BYTES),
-            (STACK, STACK_END),
-            (DATA, DATA + DATA_BYTES),
-        ] {
-            for addr in (start..end).step_by(PAGE_SIZE as usize) {
-                self.map(LinearAddr::new(addr).page(), PteFlags::WRITABLE);
-            }
-        }
-        let cr0 = Cr0::PROTECTED_MODE | Cr0::WRITE_PROTECT | Cr0::PAGING;
-        self.mmu
-            .set_cr3(self.root.cr3())
-            .expect("a directory has no reserved bits");
-        self.mmu.set_cr0(cr0.bits()).expect("paging can be on");
-    }
-
-    fn load(&mut self, blob: &[u8]) {
-        for (addr, byte) in (CODE..).zip(blob) {
-            let page = LinearAddr::new(addr).page();
-            let tables::Entry::Page(entry) = tables::entry(self.mmu.mem(), self.root, page) else {
-                continue;
-            };
-            let at = entry.frame.byte(addr % PAGE_SIZE);
-            self.mmu.mem_mut().write(at, *byte);
-        }
-        // INT3, so that a return that is missed does not run on.
-        self.cpu.set_host_calls(&mut self.mmu, RETURN..RETURN + 1);
-    }
-
     fn call(&mut self, entry: u32) -> Result<u32, WorkloadError> {
         let registers = self.cpu.registers_mut();
         *registers = Registers::new();
@@ -208,9 +202,7 @@ impl Workload {
         registers.set_eip(entry);
         let words = [RETURN, self.n, self.arg];
         for (addr, word) in (ESP..).step_by(4).zip(words) {
-            self.mmu
-                .write(LinearAddr::new(addr), word, pagefault_mmu::Privilege::User)
-                .expect("the stack is mapped");
+            self.store(addr, word);
         }
         loop {
             let exit = self.cpu.run(&mut self.mmu, u64::MAX, &mut NoObserver);
@@ -225,72 +217,23 @@ impl Workload {
         }
     }
 
+    /// Writes to memory as the program would.
+    fn store<T: pagefault_mmu::Word>(&mut self, addr: u32, value: T) {
+        let addr = LinearAddr::new(addr);
+        while let Err(fault) = self.mmu.write(addr, value, Privilege::User) {
+            assert!(
+                self.resolve(&fault),
+                "code and stack can be written: {fault}"
+            );
+        }
+    }
+
     /// The fault handlers of the contract. Returns whether the instruction can restart.
     fn resolve(&mut self, fault: &PageFault) -> bool {
-        match self.kind {
-            Kind::Alternate if fault.access.kind == AccessKind::Write => {
-                let other = LinearAddr::new(fault.addr.bits() ^ OTHER_PAGE);
-                self.set_writable(fault.addr, PteFlags::WRITABLE);
-                self.set_writable(other, PteFlags::empty());
-                true
-            }
-            Kind::FirstTouch => {
-                self.map(fault.addr.page(), PteFlags::WRITABLE);
-                true
-            }
-            _ => false,
+        match &mut self.memory {
+            Memory::Bare(memory) => memory.resolve(&mut self.mmu, self.kind, fault),
+            Memory::Managed(memory) => memory.resolve(&mut self.mmu, self.kind, fault),
         }
-    }
-
-    /// Maps a zeroed frame.
-    fn map(&mut self, page: PageNumber, writable: PteFlags) {
-        if !tables::has_table(self.mmu.mem(), self.root, page) {
-            let table = self.allocate();
-            self.mmu.mem_mut().zero_frame(table);
-            tables::add_table(self.mmu.mem_mut(), self.root, page, table)
-                .expect("the directory entry was empty");
-        }
-        let frame = self.allocate();
-        self.mmu.mem_mut().zero_frame(frame);
-        self.set_entry(page, frame, writable);
-    }
-
-    fn set_writable(&mut self, addr: LinearAddr, writable: PteFlags) {
-        let page = addr.page();
-        if let tables::Entry::Page(entry) = tables::entry(self.mmu.mem(), self.root, page) {
-            self.set_entry(page, entry.frame, writable);
-        }
-    }
-
-    fn set_entry(&mut self, page: PageNumber, frame: FrameNumber, writable: PteFlags) {
-        let entry = PageEntry {
-            frame,
-            flags: PteFlags::USER | writable,
-            execute: Execute::Allowed,
-        };
-        let stale = tables::set_page(self.mmu.mem_mut(), self.root, page, entry)
-            .expect("the page has a table");
-        if let Some(stale) = stale {
-            stale.invalidate(&mut self.mmu);
-        }
-    }
-
-    fn unmap(&mut self, page: PageNumber) {
-        let stale = tables::set_software(
-            self.mmu.mem_mut(),
-            self.root,
-            page,
-            SoftwareEntry::default(),
-        )
-        .expect("the page has a table");
-        if let Some(stale) = stale {
-            stale.invalidate(&mut self.mmu);
-        }
-    }
-
-    fn allocate(&mut self) -> FrameNumber {
-        self.next_frame += 1;
-        frame(self.next_frame - 1)
     }
 }
 
