@@ -183,6 +183,10 @@ impl<'a> Assembler<'a> {
     pub(crate) fn new(options: &'a Options, includes: &'a dyn IncludeFiles) -> Self {
         let mut symbols = SymbolTable::new();
         let here = symbols.add(b"$");
+        for (name, value) in &options.defines {
+            let id = symbols.global(name.as_bytes());
+            symbols.get_mut(id).kind = SymbolKind::Text(value.as_bytes().into());
+        }
         Self {
             options,
             includes,
@@ -603,6 +607,10 @@ impl<'a> Assembler<'a> {
         };
         symbol.pass = pass;
         symbol.span = Some(span);
+        if symbol.visibility == Visibility::Public && pass == 1 {
+            // PUBLIC or EXTERNDEF announced it.
+            self.publish(id);
+        }
     }
 
     /// Checks that a name may be defined here, and reports it if not.

@@ -20,6 +20,11 @@ use crate::words::Prefix;
 const SHORT_REACH: std::ops::RangeInclusive<i64> = -128..=127;
 
 impl Assembler<'_> {
+    /// Gives all branches without a stated distance their long form.
+    pub(crate) fn lengthen_branches(&mut self) {
+        self.long_branches.fill(true);
+    }
+
     /// A jump or a call with one operand.
     pub(crate) fn branch(
         &mut self,

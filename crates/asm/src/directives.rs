@@ -284,11 +284,12 @@ impl Assembler<'_> {
                 (ty, at) = self.external_type(line, at + 1)?;
             }
             self.declare_datum(line, name, ty, given);
-            if line.word(directive) == Word::Directive(Directive::Extern)
-                && let Some(id) = self.symbols.find_global(line.bytes(name))
-            {
+            let id = self.symbols.global(line.bytes(name));
+            match line.word(directive) {
                 // EXTERN names stand in the object even if nothing uses them.
-                self.use_symbol(id);
+                Word::Directive(Directive::Extern) => self.use_symbol(id),
+                Word::Directive(Directive::ExternDef) => self.announce(id),
+                _ => {}
             }
             while line.token(at).is_some_and(|token| !token.is(Punct::Comma)) {
                 at += 1;
@@ -296,6 +297,14 @@ impl Assembler<'_> {
             at += 1;
         }
         Ok(())
+    }
+
+    /// EXTERNDEF: public if this module defines it, external if not.
+    fn announce(&mut self, id: SymbolId) {
+        match self.symbols.get(id).kind {
+            SymbolKind::Label { .. } => self.publish(id),
+            _ => self.symbols.get_mut(id).visibility = Visibility::Public,
+        }
     }
 
     fn external_type(&mut self, line: &Line, at: usize) -> Result<(Type, usize), Reported> {

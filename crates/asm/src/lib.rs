@@ -96,9 +96,11 @@ pub struct Failure {
     pub files: SourceFiles,
 }
 
-/// Passes after which addresses must have settled. A branch only ever grows, so that real programs
-/// need three to six.
-const MAX_PASSES: u32 = 100;
+/// Passes after which branches grow all at once. A branch only ever grows, so that real programs
+/// need three to six passes; one made to grow a single branch in each pass ends here.
+const MAX_GROWTH_PASSES: u32 = 40;
+/// Passes after which addresses must have settled.
+const MAX_PASSES: u32 = 50;
 
 /// Assembles a source text; `name` is the path that messages show.
 ///
@@ -123,6 +125,9 @@ pub fn assemble(
         }
         if !asm.changed {
             break;
+        }
+        if asm.pass == MAX_GROWTH_PASSES {
+            asm.lengthen_branches();
         }
         if asm.pass >= MAX_PASSES {
             asm.report_no_fixpoint();

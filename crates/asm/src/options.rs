@@ -32,7 +32,7 @@ pub struct Options {
     pub max_line_bytes: u32,
     /// Bytes of all sections together.
     pub max_output_bytes: u64,
-    /// Alignment of sections and symbol names defined on the command line, as text equates.
+    /// Names and values defined before the first line, as text equates.
     pub defines: Vec<(String, String)>,
 }
 

@@ -1,8 +1,10 @@
 //! The dialect, statement by statement: what bytes it makes and what it says about mistakes.
 
+use std::fmt::Write as _;
+
 use pagefault_asm::{
     Assembled, Content, Diagnostic, LinkError, LinkOptions, NoIncludes, Options, PeOptions, Rights,
-    assemble, link, listing, write_coff, write_pe,
+    SymbolPlace, assemble, link, listing, write_coff, write_pe,
 };
 
 #[test]
@@ -314,6 +316,65 @@ fn a_program_without_entry_point_cannot_be_linked() {
     let assembled = good(".code\nnop\n");
     let result = link(&assembled.object, &LinkOptions::default());
     assert_eq!(result, Err(LinkError::NoEntry));
+}
+
+#[test]
+fn externdef_makes_public_what_the_module_defines() {
+    let assembled = good("externdef x:dword,y:dword,z:dword\n.data\nx dd 5\n.code\nmov eax,y\n");
+
+    let symbols = &assembled.object.symbols;
+    let places = |name: &str| {
+        symbols
+            .iter()
+            .find(|s| s.name == name)
+            .map(|s| (s.is_public, s.place))
+    };
+    assert_eq!(
+        places("x"),
+        Some((
+            true,
+            SymbolPlace::Defined {
+                section: 1,
+                offset: 0
+            }
+        ))
+    );
+    assert_eq!(places("y"), Some((true, SymbolPlace::External)));
+    assert_eq!(places("z"), None);
+}
+
+#[test]
+fn names_from_the_command_line_are_text_equates() {
+    let defines = vec![("LEVEL".to_string(), "2+1".to_string())];
+    let options = Options {
+        defines,
+        ..Options::default()
+    };
+    let source = ".386\n.model flat,stdcall\n.data\nifdef LEVEL\ndb LEVEL*2\nendif\nend\n";
+
+    let assembled = assemble("x.asm", source.as_bytes(), &NoIncludes, &options).expect("no errors");
+
+    assert_eq!(section(&assembled, ".data"), [4]);
+}
+
+#[test]
+fn branches_that_grow_one_by_one_settle_all_the_same() {
+    let mut body = String::from(".code\n");
+    for number in 0..200 {
+        writeln!(body, "jmp l{number}\ndb 60 dup (90h)").expect("a string takes all");
+        if number >= 2 {
+            writeln!(body, "l{}:", number - 2).expect("a string takes all");
+        }
+        body.push_str("db 2 dup (90h)\n");
+    }
+    body.push_str("l198:\ndb 200 dup (0)\nl199:\n");
+
+    let assembled = good(&body);
+
+    // The last jump is out of reach, and each longer one pushes the next target out.
+    let code = section(&assembled, ".text");
+    assert_eq!(code[0], 0xE9);
+    assert_eq!(code.len(), 200 * (5 + 62) + 200);
 }
 
 #[test]
