@@ -12,12 +12,14 @@ const WORD_BITS: u32 = u64::BITS;
 
 /// Finds room for reservations.
 ///
-/// The bitmap of the whole user space is 4 KiB, so a search reads at most a few hundred words,
-/// however many regions there are.
+/// The bitmap of 2 GiB is 4 KiB, and a summary of it 64 bytes, so that a search for a small run
+/// reads a few words, however many regions there are.
 #[derive(Clone, Debug)]
 pub(crate) struct Granules {
     /// A set bit is a taken granule.
     taken: BitVec<u64, Lsb0>,
+    /// A set bit is a word of `taken` with a free granule.
+    roomy: BitVec<u64, Lsb0>,
     /// No granule below this one is free.
     lowest: u32,
 }
@@ -27,12 +29,16 @@ impl Granules {
     pub(crate) fn new(user: PageRange) -> Self {
         let count = user.end().bits().div_ceil(GRANULE_PAGES);
         let words = count.div_ceil(WORD_BITS);
-        let mut taken = BitVec::repeat(true, (words * WORD_BITS) as usize);
-        taken[granule(user.start()) as usize..count as usize].fill(false);
-        Self {
+        let taken = BitVec::repeat(true, (words * WORD_BITS) as usize);
+        let roomy = BitVec::repeat(false, words as usize);
+        let lowest = granule(user.start());
+        let mut granules = Self {
             taken,
-            lowest: granule(user.start()),
-        }
+            roomy,
+            lowest,
+        };
+        granules.release(user);
+        granules
     }
 
     /// Returns the lowest taken granule that `pages` reaches into, as its first page.
@@ -46,6 +52,7 @@ impl Granules {
     pub(crate) fn take(&mut self, pages: PageRange) {
         let (first, end) = span(pages);
         self.taken[first as usize..end as usize].fill(true);
+        self.summarise(first, end);
         if first <= self.lowest {
             self.lowest = self.lowest.max(end);
         }
@@ -54,18 +61,66 @@ impl Granules {
     pub(crate) fn release(&mut self, pages: PageRange) {
         let (first, end) = span(pages);
         self.taken[first as usize..end as usize].fill(false);
+        self.summarise(first, end);
         self.lowest = self.lowest.min(first);
+    }
+
+    /// Brings the summary of granules `first` to `end` up to date.
+    fn summarise(&mut self, first: u32, end: u32) {
+        for index in (first / WORD_BITS) as usize..end.div_ceil(WORD_BITS) as usize {
+            let is_roomy = self.taken.as_raw_slice()[index] != u64::MAX;
+            self.roomy.set(index, is_roomy);
+        }
     }
 
     /// Returns the lowest free run of `len_pages` pages that starts on a granule.
     pub(crate) fn lowest_free(&self, len_pages: u32) -> Option<PageRange> {
         let wanted = len_pages.div_ceil(GRANULE_PAGES);
-        let mut runs = FreeRuns {
-            words: self.taken.as_raw_slice(),
-            at: self.lowest,
-        };
-        let start = runs.find(|(start, end)| end - start >= wanted)?.0 * GRANULE_PAGES;
-        PageRange::from_bits(start, start.checked_add(len_pages)?)
+        let mut at = self.lowest;
+        loop {
+            let start = self.next_free(at)?;
+            let end = self.next_taken(start, wanted);
+            if end - start >= wanted {
+                let start = start * GRANULE_PAGES;
+                return PageRange::from_bits(start, start.checked_add(len_pages)?);
+            }
+            at = end;
+        }
+    }
+
+    /// Returns the lowest free granule from `from` on.
+    fn next_free(&self, from: u32) -> Option<u32> {
+        let word = from / WORD_BITS;
+        let here = !self.taken.as_raw_slice().get(word as usize)? & u64::MAX << (from % WORD_BITS);
+        if here != 0 {
+            return Some(word * WORD_BITS + here.trailing_zeros());
+        }
+        let after = self.roomy.get(word as usize + 1..)?;
+        let roomy = word as usize + 1 + after.first_one()?;
+        let free = !self.taken.as_raw_slice()[roomy];
+        Some(u32::try_from(roomy).ok()? * WORD_BITS + free.trailing_zeros())
+    }
+
+    /// Returns the lowest taken granule from `from` on, or `from + limit` if that comes first.
+    fn next_taken(&self, from: u32, limit: u32) -> u32 {
+        let end = from.saturating_add(limit);
+        let mut word = from / WORD_BITS;
+        let mut mask = u64::MAX << (from % WORD_BITS);
+        while word * WORD_BITS < end {
+            // Past the map everything is taken.
+            let taken = self
+                .taken
+                .as_raw_slice()
+                .get(word as usize)
+                .unwrap_or(&u64::MAX)
+                & mask;
+            if taken != 0 {
+                return end.min(word * WORD_BITS + taken.trailing_zeros());
+            }
+            mask = u64::MAX;
+            word += 1;
+        }
+        end
     }
 
     /// Returns the highest free run of `len_pages` pages that starts on a granule.
@@ -80,51 +135,6 @@ impl Granules {
         let start = u32::try_from(first).ok()? * GRANULE_PAGES;
         PageRange::from_bits(start, start.checked_add(len_pages)?)
     }
-}
-
-/// The maximal runs of clear bits, from `at` upwards.
-struct FreeRuns<'a> {
-    words: &'a [u64],
-    at: u32,
-}
-
-impl FreeRuns<'_> {
-    /// Returns the first bit from `from` on that is set once `flip` is applied; or the number of
-    /// bits.
-    fn next_bit(&self, from: u32, flip: u64) -> u32 {
-        let first = (from / WORD_BITS) as usize;
-        let mut mask = u64::MAX << (from % WORD_BITS);
-        for (index, word) in (first..).zip(self.words.get(first..).unwrap_or_default()) {
-            let hits = (word ^ flip) & mask;
-            if hits != 0 {
-                return truncate(index) * WORD_BITS + hits.trailing_zeros();
-            }
-            mask = u64::MAX;
-        }
-        truncate(self.words.len()) * WORD_BITS
-    }
-}
-
-impl Iterator for FreeRuns<'_> {
-    type Item = (u32, u32);
-
-    fn next(&mut self) -> Option<(u32, u32)> {
-        let start = self.next_bit(self.at, u64::MAX);
-        if start >= truncate(self.words.len()) * WORD_BITS {
-            return None;
-        }
-        let end = self.next_bit(start, 0);
-        self.at = end;
-        Some((start, end))
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a 4 GiB space has 65,536 granules"
-)]
-fn truncate(index: usize) -> u32 {
-    index as u32
 }
 
 fn granule(page: PageNumber) -> u32 {
@@ -171,6 +181,32 @@ mod tests {
         assert_eq!(granules.highest_free(3), Some(range(0x7_ffe0, 0x7_ffe3)));
         granules.take(range(0x7_ffe0, 0x7_ffe3));
         assert_eq!(granules.highest_free(0x11), Some(range(0x7_ffc0, 0x7_ffd1)));
+    }
+
+    #[test]
+    fn searches_agree_with_a_plain_scan() {
+        let mut granules = Granules::new(range(0x10, 0x4000));
+        let mut taken = [false; 0x400];
+        taken[0] = true;
+        for step in 0..3000_u32 {
+            let len = step * 7 % 40 + 1;
+            let start = (step.wrapping_mul(2_654_435_761) >> 20) % (0x400 - len - 1) + 1;
+            let pages = range(start * GRANULE_PAGES, (start + len) * GRANULE_PAGES);
+            let takes = step % 5 < 3;
+            if takes {
+                granules.take(pages);
+            } else {
+                granules.release(pages);
+            }
+            taken[start as usize..(start + len) as usize].fill(takes);
+
+            let wanted = step % 9 + 1;
+            let mut windows = taken.windows(wanted as usize);
+            let first = windows.position(|window| window.iter().all(|&taken| !taken));
+            let found = granules.lowest_free(wanted * GRANULE_PAGES);
+            let found = found.map(|found| (found.start().bits() / GRANULE_PAGES) as usize);
+            assert_eq!(found, first, "step {step}");
+        }
     }
 
     #[test]

@@ -44,7 +44,9 @@ pub(crate) struct Space {
     pub(crate) directories: Vec<FrameNumber>,
     pub(crate) user: UserSpace,
     /// By first page.
-    pub(crate) regions: BTreeMap<u32, Region>,
+    ///
+    /// Boxed: the tree moves its values about, and there can be tens of thousands.
+    pub(crate) regions: BTreeMap<u32, Box<Region>>,
     /// The page tables, by the number of the first page that each covers.
     pub(crate) tables: BTreeMap<u32, FrameNumber>,
     pub(crate) granules: Granules,
@@ -132,10 +134,11 @@ impl Space {
 
     pub(crate) fn insert(&mut self, region: Region) {
         self.granules.take(region.vad.pages);
-        self.regions.insert(region.vad.pages.start().bits(), region);
+        self.regions
+            .insert(region.vad.pages.start().bits(), Box::new(region));
     }
 
-    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Region> {
+    pub(crate) fn remove(&mut self, base: PageNumber) -> Option<Box<Region>> {
         let region = self.regions.remove(&base.bits())?;
         self.granules.release(region.vad.pages);
         Some(region)

@@ -284,7 +284,7 @@ impl Vmm {
         mmu: &mut Mmu<O>,
         process: ProcessId,
         vad: &Vad,
-    ) -> Option<Region> {
+    ) -> Option<Box<Region>> {
         match vad.source {
             Source::Large => self.drop_large(mmu, process, vad),
             Source::Physical => self.clear_window(mmu, process, vad),
