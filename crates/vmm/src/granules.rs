@@ -127,13 +127,27 @@ impl Granules {
     pub(crate) fn highest_free(&self, len_pages: u32) -> Option<PageRange> {
         let wanted = len_pages.div_ceil(GRANULE_PAGES);
         let mut free = 0;
-        let mut granules = self.taken.iter().by_vals().enumerate().rev();
-        let (first, _) = granules.find(|&(_, taken)| {
-            free = if taken { 0 } else { free + 1 };
-            free == wanted
-        })?;
-        let start = u32::try_from(first).ok()? * GRANULE_PAGES;
-        PageRange::from_bits(start, start.checked_add(len_pages)?)
+        let words = self.taken.as_raw_slice();
+        let count = u32::try_from(words.len()).ok()?;
+        for (index, &word) in (0..count).zip(words).rev() {
+            if word == u64::MAX {
+                free = 0;
+                continue;
+            }
+            if word == 0 && free + WORD_BITS < wanted {
+                free += WORD_BITS;
+                continue;
+            }
+            for bit in (0..WORD_BITS).rev() {
+                let is_taken = word >> bit & 1 != 0;
+                free = if is_taken { 0 } else { free + 1 };
+                if free == wanted {
+                    let start = (index * WORD_BITS + bit) * GRANULE_PAGES;
+                    return PageRange::from_bits(start, start.checked_add(len_pages)?);
+                }
+            }
+        }
+        None
     }
 }
 
@@ -206,6 +220,12 @@ mod tests {
             let found = granules.lowest_free(wanted * GRANULE_PAGES);
             let found = found.map(|found| (found.start().bits() / GRANULE_PAGES) as usize);
             assert_eq!(found, first, "step {step}");
+            let last = taken
+                .windows(wanted as usize)
+                .rposition(|window| !window.contains(&true));
+            let found = granules.highest_free(wanted * GRANULE_PAGES);
+            let found = found.map(|found| (found.start().bits() / GRANULE_PAGES) as usize);
+            assert_eq!(found, last, "step {step}");
         }
     }
 
