@@ -8,6 +8,10 @@ use std::cmp::Ordering;
 
 use crate::alu::low;
 
+mod parts;
+
+pub(crate) use parts::{Quotient, extract, remainder, scale};
+
 bitflags::bitflags! {
     /// The floating-point exceptions, at their places in both status registers.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

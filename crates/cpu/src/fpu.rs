@@ -162,6 +162,8 @@ impl Fpu {
     /// Bit 6 of the control word, which reads as one.
     const CONTROL_FIXED: u16 = 1 << 6;
     const REGISTERS: u8 = 8;
+    /// The place of the register that a push would use.
+    pub(crate) const LAST_PLACE: u8 = Self::REGISTERS - 1;
     const TOP_SHIFT: u16 = 11;
     const PRECISION_SHIFT: u16 = 8;
     const ROUNDING_SHIFT: u16 = 10;
@@ -449,6 +451,13 @@ impl Fpu {
     pub(crate) fn stack_fault(&mut self, fault: StackFault) -> bool {
         self.set_c1(fault == StackFault::Overflow);
         self.raise(FloatExceptions::INVALID, Status::STACK_FAULT)
+    }
+
+    /// Raises the invalid operation of an empty ST(0) or operand, and puts a NaN into ST(0).
+    pub(crate) fn empty_operand(&mut self) {
+        if self.stack_fault(StackFault::Underflow) {
+            self.set_st(0, F80::pack(Value::DEFAULT_NAN));
+        }
     }
 
     fn summarize(&mut self) {

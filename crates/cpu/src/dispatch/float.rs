@@ -6,7 +6,7 @@ use pagefault_mmu::Mmu;
 use super::{BlockEnd, Entry, RmKind};
 use crate::block::{Flow, Slot};
 use crate::context::{Cx, HitCx, State};
-use crate::exec::{Done, InMem, InReg, packed, simd, sse, system, x87};
+use crate::exec::{Done, InMem, InReg, packed, simd, sse, system, x87, x87_parts};
 use crate::observer::Observer;
 use crate::op::AddressMode;
 
@@ -120,6 +120,10 @@ pub(super) fn x87<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option
         Code::Fcmovnu_st0_sti => step!(x87::fcmov::<11>),
         Code::Fchs => step!(x87::sign::<0, 0x8000>),
         Code::Fabs => step!(x87::sign::<0x8000, 0>),
+        Code::Fprem => step!(x87_parts::fprem),
+        Code::Fprem1 => step!(x87_parts::fprem1),
+        Code::Fscale => step!(x87_parts::fscale),
+        Code::Fxtract => step!(x87_parts::fxtract),
         Code::Fsqrt => step!(x87::fsqrt),
         Code::Frndint => step!(x87::frndint),
         Code::Fincstp => step!(x87::fincstp),

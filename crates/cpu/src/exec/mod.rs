@@ -29,6 +29,7 @@ pub(crate) mod stack;
 pub(crate) mod string;
 pub(crate) mod system;
 pub(crate) mod x87;
+pub(crate) mod x87_parts;
 
 /// The operand that ModRM.rm names: a register or memory.
 pub(crate) trait Rm {

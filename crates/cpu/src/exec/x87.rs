@@ -138,7 +138,7 @@ integers! {
 }
 
 /// #MF for an exception that an instruction before this one left pending.
-fn ready<X: Context>(cx: &mut X) -> Result<&mut Fpu, Stop> {
+pub(super) fn ready<X: Context>(cx: &mut X) -> Result<&mut Fpu, Stop> {
     let fpu = &mut cx.state_mut().regs.fpu;
     if fpu.is_pending() {
         return Err(Exception::fault(Vector::X87).into());

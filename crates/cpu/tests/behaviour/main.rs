@@ -4,3 +4,4 @@ mod machine;
 mod random_bytes;
 mod run;
 mod used_memory;
+mod x87_parts;

@@ -1,0 +1,72 @@
+//! x87 instructions that take numbers apart: FPREM, FPREM1, FSCALE, FXTRACT.
+
+use super::x87::ready;
+use crate::context::Context;
+use crate::exception::Stop;
+use crate::float::{self, Quotient};
+use crate::fpu::{F80, Fpu, Pops, Source, StackFault, Status};
+use crate::op::Op;
+
+/// FPREM.
+pub(crate) fn fprem(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
+    remainder(ready(cx)?, Quotient::Truncated);
+    Ok(())
+}
+
+/// FPREM1.
+pub(crate) fn fprem1(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
+    remainder(ready(cx)?, Quotient::Nearest);
+    Ok(())
+}
+
+/// The low three bits of the quotient go to C0, C3 and C1, and C2 tells that more is to be done.
+fn remainder(fpu: &mut Fpu, quotient: Quotient) {
+    let operands = (fpu.fetch(Source::Stack(0)), fpu.fetch(Source::Stack(1)));
+    let (Some(lhs), Some(rhs)) = operands else {
+        fpu.empty_operand();
+        return;
+    };
+    let mut env = fpu.env();
+    let (value, count) = float::remainder(&mut env, lhs, rhs, quotient);
+    if !fpu.finish(env) {
+        return;
+    }
+    fpu.set_st(0, F80::pack(value));
+    let mut condition = Status::empty();
+    match count {
+        None => condition |= Status::C2,
+        Some(count) => {
+            condition.set(Status::C0, count & 4 != 0);
+            condition.set(Status::C3, count & 2 != 0);
+            condition.set(Status::C1, count & 1 != 0);
+        }
+    }
+    fpu.set_condition(condition);
+}
+
+/// FSCALE.
+pub(crate) fn fscale(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
+    ready(cx)?.arithmetic(float::scale, 0, Source::Stack(1), Pops::None);
+    Ok(())
+}
+
+/// FXTRACT: the exponent in place, the significand above it.
+pub(crate) fn fxtract(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
+    let fpu = ready(cx)?;
+    let Some(value) = fpu.fetch(Source::Stack(0)) else {
+        fpu.empty_operand();
+        return Ok(());
+    };
+    if !fpu.is_empty(Fpu::LAST_PLACE) {
+        fpu.stack_fault(StackFault::Overflow);
+        return Ok(());
+    }
+    let mut env = fpu.env();
+    let (exponent, significand) = float::extract(&mut env, value);
+    if fpu.finish(env) {
+        fpu.set_st(0, F80::pack(exponent));
+        let env = fpu.env();
+        fpu.push(env, F80::pack(significand));
+    }
+    Ok(())
+}
