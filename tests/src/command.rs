@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 /// If this package is not where it belongs.
 pub fn project() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("the package lies in the project's top folder")
+    here.parent()
+        .expect("the package lies in the project's top folder")
 }
 
 /// Returns the path of the `pagefault` binary, which is built first.
@@ -26,16 +27,35 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+        let profile = if cfg!(debug_assertions) {
+            "dev"
+        } else {
+            "release"
+        };
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "pagefault", "--profile", profile])
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "pagefault",
+                "--profile",
+                profile,
+            ])
             .current_dir(project())
             .status();
-        assert!(built.is_ok_and(|status| status.success()), "pagefault does not build");
+        assert!(
+            built.is_ok_and(|status| status.success()),
+            "pagefault does not build"
+        );
         // Test binaries lie in `deps`, below the folder of the profile.
         let test = env::current_exe().expect("a test has a path");
-        let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-        folder.join("pagefault").with_extension(env::consts::EXE_EXTENSION)
+        let folder = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("target/PROFILE/deps/TEST");
+        folder
+            .join("pagefault")
+            .with_extension(env::consts::EXE_EXTENSION)
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pagefault_machine::Topics;
+use pagefault_machine::vmm::PolicyKind;
 use pagefault_machine::vmm::mmu::tlb::presets;
 use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
 
@@ -67,6 +68,12 @@ pub(crate) struct RunArguments {
     /// The size of guest RAM: bytes, or a number with K, M or G.
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = ram)]
     pub(crate) ram: u64,
+    /// The size of the paging file, in a temporary file; without it, nothing is paged out.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) pagefile: Option<u64>,
+    /// Which page makes room when RAM is full: clock, fifo, aging, wsclock or random.
+    #[arg(long, value_name = "POLICY", default_value = "clock", value_parser = replacement)]
+    pub(crate) replacement: PolicyKind,
     /// The TLB: ENTRIESxWAYS:POLICY, "none", or that of a processor, as "i486" or "skylake".
     #[arg(long, value_name = "TLB", default_value = "64x4:lru", value_parser = tlb)]
     pub(crate) tlb: TlbConfig,
@@ -148,6 +155,12 @@ fn ram(text: &str) -> Result<u64, String> {
     is_ram
         .then_some(bytes)
         .ok_or_else(|| "expected a multiple of 4K, 4K to 4G".to_owned())
+}
+
+fn replacement(name: &str) -> Result<PolicyKind, String> {
+    let known = PolicyKind::NAMES.map(|(name, _)| name).join(", ");
+    let unknown = || format!("unknown replacement policy; there are {known}");
+    PolicyKind::named(name).ok_or_else(unknown)
 }
 
 fn tlb(text: &str) -> Result<TlbConfig, String> {

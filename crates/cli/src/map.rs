@@ -23,12 +23,12 @@ pub(crate) fn text<W: Watch>(machine: &Machine<W>) -> String {
         text += &line(entry);
     }
     let sum = |part: fn(&MapEntry) -> u32| entries.iter().map(part).sum::<u32>();
-    let committed = sum(|entry| match entry.info.state {
-        MemoryState::Commit => entry.info.size_bytes / KIB,
+    let committed = sum(|entry| match entry.run.info.state {
+        MemoryState::Commit => entry.run.info.size_bytes / KIB,
         MemoryState::Reserve | MemoryState::Free => 0,
     });
-    let resident = sum(|entry| entry.resident_pages) * KIB_PER_PAGE;
-    let total = sum(|entry| entry.info.size_bytes / KIB);
+    let resident = sum(|entry| entry.run.resident_pages) * KIB_PER_PAGE;
+    let total = sum(|entry| entry.run.info.size_bytes / KIB);
     _ = writeln!(
         text,
         "{total} KiB in use, {committed} KiB committed, {resident} KiB resident"
@@ -37,7 +37,7 @@ pub(crate) fn text<W: Watch>(machine: &Machine<W>) -> String {
 }
 
 fn line(entry: &MapEntry) -> String {
-    let info = &entry.info;
+    let info = &entry.run.info;
     let protection = info
         .protection
         .map(|protection| protection.to_string())
@@ -47,8 +47,8 @@ fn line(entry: &MapEntry) -> String {
         .as_ref()
         .map_or("", |allocation| allocation.kind.name());
     let (resident, locked) = (
-        entry.resident_pages * KIB_PER_PAGE,
-        entry.locked_pages * KIB_PER_PAGE,
+        entry.run.resident_pages * KIB_PER_PAGE,
+        entry.run.locked_pages * KIB_PER_PAGE,
     );
     let line = format!(
         "{:08X}  {:>8}  {:<7}  {protection:<25}  {kind:<7}  {resident:>8}  {locked:>6}  {}",
@@ -63,7 +63,7 @@ fn line(entry: &MapEntry) -> String {
 /// Returns the object that `map --json` prints.
 pub(crate) fn json<W: Watch>(machine: &Machine<W>, outcome: &Outcome) -> Value {
     let entry = |entry: &MapEntry| {
-        let info = &entry.info;
+        let info = &entry.run.info;
         let allocation = info.allocation.as_ref();
         json!({
             "base": info.base.bits(),
@@ -72,8 +72,8 @@ pub(crate) fn json<W: Watch>(machine: &Machine<W>, outcome: &Outcome) -> Value {
             "protect": info.protection.map_or(0, Protection::bits),
             "type": allocation.map(|allocation| allocation.kind.name()),
             "allocation_base": allocation.map(|allocation| allocation.base.bits()),
-            "resident_pages": entry.resident_pages,
-            "locked_pages": entry.locked_pages,
+            "resident_pages": entry.run.resident_pages,
+            "locked_pages": entry.run.locked_pages,
             "purpose": entry.purpose,
         })
     };

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::Context;
 use pagefault_asm::{Image, LinkOptions, Options, assemble, link};
 use pagefault_machine::vmm::mmu::MmuConfig;
-use pagefault_machine::vmm::{self, VmmConfig};
+use pagefault_machine::vmm::{self, StreamStore, VmmConfig};
 use pagefault_machine::{
     Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Tracer, Unwatched, Watch,
 };
@@ -147,6 +147,10 @@ impl Job<'_> {
                 return Ok(EXIT_NO_PROGRAM);
             }
         };
+        if let Some(limit_bytes) = arguments.pagefile {
+            let file = tempfile::tempfile().context("cannot make a paging file")?;
+            machine.set_paging_file(Box::new(StreamStore::new(file)), limit_bytes);
+        }
         let outcome = machine.run(arguments.max_insns);
         self.show(&machine, &outcome)
             .context("cannot write the result")?;
@@ -195,6 +199,7 @@ fn config(arguments: &RunArguments) -> MachineConfig {
         vmm: VmmConfig {
             paging,
             profile,
+            replacement: arguments.replacement,
             ..VmmConfig::default()
         },
         ..MachineConfig::default()

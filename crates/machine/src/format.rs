@@ -295,13 +295,13 @@ mod tests {
     use super::*;
 
     /// Arguments from a list; every string is the same.
-    struct List(std::vec::IntoIter<u32>);
+    struct List<'a>(std::slice::Iter<'a, u32>);
 
-    impl Arguments for List {
+    impl Arguments for List<'_> {
         type Error = Infallible;
 
         fn next(&mut self) -> Result<u32, Infallible> {
-            Ok(self.0.next().unwrap_or_default())
+            Ok(self.0.next().copied().unwrap_or_default())
         }
 
         fn string(&mut self, _addr: u32, limit: usize) -> Result<Vec<u8>, Infallible> {
@@ -314,7 +314,7 @@ mod tests {
     }
 
     fn formatted(format: &str, arguments: &[u32]) -> String {
-        let mut list = List(arguments.to_vec().into_iter());
+        let mut list = List(arguments.iter());
         let Ok(output) = wsprintf(format.as_bytes(), &mut list);
         String::from_utf8(output).unwrap()
     }

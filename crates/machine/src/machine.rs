@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use pagefault_cpu::{Cpu, Exception, Exit, Reg, UnsupportedInstruction};
-use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PageFault, Statistics};
-use pagefault_vmm::{Origin, PageRange, ProcessId, Resolution, Resumed, Vmm, VmmConfig};
+use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageFault, Statistics};
+use pagefault_vmm::{Origin, PageRange, PageStore, ProcessId, Resolution, Resumed, Vmm, VmmConfig};
 
 use crate::api::{MissingFunction, MissingFunctions, RETURN_ADDRESS, Refused, Stop, Target};
 use crate::console::Console;
@@ -148,6 +148,13 @@ impl<W: Watch> Machine<W> {
     /// Returns the memory manager.
     pub fn vmm(&self) -> &Vmm {
         &self.vmm
+    }
+
+    /// Gives the machine a paging file of at most `limit_bytes`, which pages go to when frames run
+    /// out. It raises the commit limit.
+    pub fn set_paging_file(&mut self, store: Box<dyn PageStore>, limit_bytes: u64) {
+        let pages = u32::try_from(limit_bytes / u64::from(PAGE_SIZE)).unwrap_or(u32::MAX);
+        self.vmm.set_paging_file(store, pages);
     }
 
     /// Returns the process.
