@@ -520,9 +520,13 @@ impl<'a> Assembler<'a> {
 
     /// The type at the end of a pointer.
     pub(crate) fn pointee_of(&self, ty: Type) -> Option<Type> {
-        match ty {
-            Type::Ptr(Some(id)) => self.types.pointee(id),
-            _ => None,
+        let Type::Ptr(Some(id)) = ty else { return None };
+        match self.types.pointee(id)? {
+            Type::Named(id) => match self.symbols.get(id).kind {
+                SymbolKind::Type(ty) => Some(ty),
+                _ => None,
+            },
+            known => Some(known),
         }
     }
 

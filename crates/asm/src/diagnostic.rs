@@ -327,7 +327,8 @@ kinds! {
     /// `.else` or `.elseif` after `.else`.
     ElseAfterElse = Some(2194), ".ELSE clause already occurred in this .IF block";
     /// A condition that makes no sense.
-    BadCondition = Some(2154), "syntax error in control-flow directive";
+    BadCondition = Some(2154), "syntax error in control-flow directive",
+        "conditions compare with == != < <= > >= or &, and join with && and ||";
     /// A condition that `.untilcxz` cannot test.
     ConditionTooComplex = Some(2062), "expression too complex for .UNTILCXZ";
     /// A macro or loop without ENDM.
@@ -425,6 +426,12 @@ kinds! {
         /// Position of the argument, from 1.
         argument: u32
     } = Some(2114), "INVOKE argument type mismatch: argument {argument}";
+    /// A string as an argument.
+    StringArgument {
+        /// Position of the argument, from 1.
+        argument: u32
+    } = Some(2114), "INVOKE argument type mismatch: argument {argument} is a string",
+        "put the text into .data and pass `addr name`, or include macros.asm and write CTXT(\"text\")";
     /// An argument in EAX after EAX was used for another argument.
     RegisterOverwritten {
         /// Position of the argument, from 1.

@@ -157,9 +157,11 @@ impl Assembler<'_> {
                 _ if register.is_segment_register() => Assumption::Nothing,
                 _ => {
                     let (ty, next) = self.parse_type(line, at)?;
-                    if ty == Type::Ptr(None) && next == at + 2 {
-                        let name = line.bytes(at + 1).into();
-                        let span = line.span(at + 1, next);
+                    let is_known =
+                        !matches!(ty, Type::Ptr(Some(_))) || self.pointee_of(ty).is_some();
+                    if !is_known {
+                        let name = line.bytes(next - 1).into();
+                        let span = line.span(next - 1, next);
                         return Err(self.error(Kind::UndefinedSymbol { name }, span));
                     }
                     at = next - 1;

@@ -164,7 +164,7 @@ impl Assembler<'_> {
     fn signature_of(&self, ty: Type) -> Option<SignatureId> {
         match ty {
             Type::Proc(signature) => Some(signature),
-            Type::Ptr(Some(id)) => self.signature_of(self.types.pointee(id)?),
+            Type::Ptr(Some(_)) => self.signature_of(self.pointee_of(ty)?),
             _ => None,
         }
     }
@@ -457,6 +457,12 @@ impl Assembler<'_> {
         }
         if psize > 8 || matches!(wanted.ty, Type::Struct(_)) {
             return Err(self.mismatch(line, argument, wanted));
+        }
+        if value.string.is_some() && value.number > i128::from(u32::MAX) {
+            let kind = Kind::StringArgument {
+                argument: wanted.number,
+            };
+            return Err(self.error(kind, line.span(argument.start, argument.end)));
         }
         let fits = value.is_forward || fits_wrapped(value.number, psize.max(1) * 8);
         if value.symbol.is_some() && psize < POINTER_SIZE || !fits {

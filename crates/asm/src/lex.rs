@@ -284,6 +284,9 @@ pub(crate) fn code_len(line: &[u8]) -> usize {
     line.len()
 }
 
+/// Texts within texts; a limit keeps the search for closing brackets linear.
+const MAX_ANGLE_DEPTH: i32 = 64;
+
 /// Returns the length of the text in angle brackets at the start, with its brackets, or `None` if
 /// it is not closed.
 pub(crate) fn angle_len(rest: &[u8]) -> Option<usize> {
@@ -292,6 +295,7 @@ pub(crate) fn angle_len(rest: &[u8]) -> Option<usize> {
     while let Some(&byte) = rest.get(at) {
         match byte {
             b'!' => at += 1,
+            b'<' if depth >= MAX_ANGLE_DEPTH => return None,
             b'<' => depth += 1,
             b'>' => {
                 depth -= 1;

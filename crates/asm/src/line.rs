@@ -37,25 +37,37 @@ struct Piece {
 pub(crate) struct Text {
     pub(crate) bytes: Vec<u8>,
     pub(crate) site: Site,
+    /// Whether the bytes are those of one source line, column by column; then there are no pieces.
+    is_physical: bool,
     pieces: Vec<Piece>,
 }
 
 impl Text {
     /// A line exactly as it stands in a file.
     pub(crate) fn physical(bytes: &[u8], site: Site) -> Self {
-        let pieces = match site.expansion {
-            None => vec![Piece {
-                start: 0,
-                line: site.line,
-                column: 1,
-                replaced: 0,
-            }],
-            Some(_) => Vec::new(),
-        };
+        let is_physical = site.expansion.is_none();
         Self {
             bytes: bytes.to_vec(),
             site,
-            pieces,
+            is_physical,
+            pieces: Vec::new(),
+        }
+    }
+
+    /// The stretch that a whole physical line is.
+    fn whole(&self) -> Piece {
+        Piece {
+            start: 0,
+            line: self.site.line,
+            column: 1,
+            replaced: 0,
+        }
+    }
+
+    /// Makes the stretches explicit.
+    fn split(&mut self) {
+        if std::mem::replace(&mut self.is_physical, false) {
+            self.pieces.push(self.whole());
         }
     }
 
@@ -64,6 +76,7 @@ impl Text {
         Self {
             bytes,
             site,
+            is_physical: false,
             pieces: Vec::new(),
         }
     }
@@ -75,14 +88,21 @@ impl Text {
 
     /// Appends a continuation line.
     pub(crate) fn join(&mut self, next: &Self) {
+        self.split();
         let shift = to_u32(self.bytes.len());
         self.bytes.extend_from_slice(&next.bytes);
         if self.site.expansion.is_none() {
-            let moved = |p: &Piece| Piece {
+            let whole = next.is_physical.then(|| next.whole());
+            let moved = |p: Piece| Piece {
                 start: p.start.saturating_add(shift),
-                ..*p
+                ..p
             };
-            self.pieces.extend(next.pieces.iter().map(moved));
+            self.pieces.extend(
+                whole
+                    .into_iter()
+                    .chain(next.pieces.iter().copied())
+                    .map(moved),
+            );
         }
     }
 
@@ -100,6 +120,15 @@ impl Text {
     pub(crate) fn span(&self, start: usize, end: usize) -> Span {
         let start = to_u32(start);
         let len = to_u32(end).saturating_sub(start);
+        if self.is_physical {
+            let Site { file, line, .. } = self.site;
+            return Span {
+                file,
+                line,
+                column: start.saturating_add(1),
+                len,
+            };
+        }
         let place = self.pieces.partition_point(|piece| piece.start <= start);
         let Some(piece) = place
             .checked_sub(1)
@@ -155,7 +184,7 @@ impl Editor<'_> {
     }
 
     fn start_piece(&mut self, from: usize, replaced: u32) {
-        if self.source.pieces.is_empty() {
+        if self.source.pieces.is_empty() && !self.source.is_physical {
             return;
         }
         let span = self.source.span(from, from + 1);
@@ -184,6 +213,7 @@ impl Editor<'_> {
         Text {
             bytes: self.bytes,
             site: self.source.site,
+            is_physical: false,
             pieces: self.pieces,
         }
     }
@@ -193,13 +223,13 @@ impl Editor<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) text: Text,
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) words: Vec<Word>,
+    pub(crate) tokens: Box<[Token]>,
+    pub(crate) words: Box<[Word]>,
 }
 
 impl Line {
     pub(crate) fn new(text: Text) -> Self {
-        let tokens = tokenize(&text.bytes);
+        let tokens = tokenize(&text.bytes).into_boxed_slice();
         let words = tokens
             .iter()
             .map(|token| word(*token, &text.bytes))

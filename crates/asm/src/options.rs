@@ -41,7 +41,7 @@ impl Default for Options {
         Self {
             max_errors: 20,
             max_depth: 100,
-            max_lines: 2_000_000,
+            max_lines: 1_000_000,
             max_line_bytes: 16 << 20,
             max_output_bytes: 64 << 20,
             defines: Vec::new(),

@@ -64,6 +64,9 @@ pub(crate) struct Place {
     pub(crate) offset: u32,
 }
 
+/// What a reference counts against the limit of output, in bytes: about the memory it takes.
+const REFERENCE_COST: u64 = 16;
+
 /// Why bytes cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OutputError {
@@ -198,6 +201,7 @@ impl Output {
 
     /// Notes a field for the linker.
     pub(crate) fn refer(&mut self, offset: u32, target: Target, kind: RefKind) {
+        self.total = self.total.saturating_add(REFERENCE_COST);
         if let Some(section) = self.current_mut() {
             section.references.push(Reference {
                 offset,

@@ -133,6 +133,10 @@ impl Assembler<'_> {
         if site.expansion.is_none() {
             site.expansion = Some(GENERATED);
         }
+        let span = line.span(0, 1);
+        if self.count_lines(1, span).is_none() {
+            return;
+        }
         let shown = self.shown.take();
         self.first_pass(Text::generated(code, site));
         self.shown = shown;

@@ -32,6 +32,9 @@ impl StructBuilder {
     }
 }
 
+/// Pointers to pointers; more make no difference.
+const MAX_POINTERS: u32 = 4;
+
 /// Widest record in bits.
 const MAX_RECORD_BITS: u32 = 32;
 
@@ -307,8 +310,7 @@ impl Assembler<'_> {
         if is_same {
             return Ok(());
         }
-        let redefines_builtin = self.is_builtin_definition(id);
-        if !redefines_builtin {
+        if !self.is_builtin_definition(id) {
             self.check_new(id, span)?;
         }
         let pass = self.pass;
@@ -316,6 +318,7 @@ impl Assembler<'_> {
         symbol.kind = SymbolKind::Type(ty);
         symbol.pass = pass;
         symbol.span = Some(span);
+        self.note_definition(id, span.file);
         Ok(())
     }
 
@@ -335,37 +338,45 @@ impl Assembler<'_> {
     }
 
     /// Reads a type: `[near|far] ptr [type]`, a keyword or a name.
-    pub(crate) fn parse_type(&mut self, line: &Line, at: usize) -> Result<(Type, usize), Reported> {
-        match line.word(at) {
-            Word::Type(Type::Near | Type::Far)
-                if line.word(at + 1) == Word::Operator(Operator::Ptr) =>
-            {
-                self.parse_type(line, at + 1)
+    pub(crate) fn parse_type(
+        &mut self,
+        line: &Line,
+        start: usize,
+    ) -> Result<(Type, usize), Reported> {
+        let mut at = start;
+        let mut pointers = 0;
+        loop {
+            let is_pointer = |at: usize| line.word(at) == Word::Operator(Operator::Ptr);
+            let is_distance = matches!(line.word(at), Word::Type(Type::Near | Type::Far));
+            if is_pointer(at) {
+                pointers += 1;
+            } else if !(is_distance && is_pointer(at + 1)) {
+                break;
             }
-            Word::Type(ty) => Ok((ty, at + 1)),
-            Word::Operator(Operator::Ptr) => {
-                let has_target = line
-                    .token(at + 1)
-                    .is_some_and(|token| token.kind == TokenKind::Ident);
-                if !has_target {
-                    return Ok((Type::Ptr(None), at + 1));
-                }
-                // A pointer to something that is not defined so far points to anything.
-                match line.word(at + 1) {
-                    Word::Name if self.user_type(line, at + 1).is_none() => {
-                        Ok((Type::Ptr(None), at + 2))
-                    }
-                    _ => {
-                        let (target, next) = self.parse_type(line, at + 1)?;
-                        Ok((self.types.pointer_to(target), next))
-                    }
-                }
-            }
-            _ => match self.user_type(line, at) {
-                Some(ty) => Ok((ty, at + 1)),
-                None => Err(self.error(Kind::TypeExpected, line.span(at, at + 1))),
-            },
+            at += 1;
         }
+        let has_target = line
+            .token(at)
+            .is_some_and(|token| token.kind == TokenKind::Ident);
+        if pointers > 0 && !has_target {
+            return Ok((Type::Ptr(None), at));
+        }
+        let target = match line.word(at) {
+            Word::Type(ty) => Some(ty),
+            Word::Name if pointers > 0 => {
+                // The target may be defined later.
+                let known = self.user_type(line, at);
+                Some(known.unwrap_or_else(|| Type::Named(self.symbols.global(line.bytes(at)))))
+            }
+            _ => self.user_type(line, at),
+        };
+        let Some(mut ty) = target else {
+            return Err(self.error(Kind::TypeExpected, line.span(at, at + 1)));
+        };
+        for _ in 0..pointers.min(MAX_POINTERS) {
+            ty = self.types.pointer_to(ty);
+        }
+        Ok((ty, at + 1))
     }
 
     /// `name record field:width[=value], ...`.

@@ -132,7 +132,7 @@ pub(crate) enum CaseMap {
     All,
 }
 
-type Scope = HashMap<Box<[u8]>, SymbolId>;
+type Scope = HashMap<Rc<[u8]>, SymbolId>;
 
 /// All symbols of an assembly, global ones and those of procedures.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl SymbolTable {
             return id;
         }
         let id = self.add(name);
-        let key = self.key(name);
+        let key = self.own_key(id);
         self.global.insert(key, id);
         id
     }
@@ -217,7 +217,7 @@ impl SymbolTable {
             return id;
         }
         let id = self.add(name);
-        let key = self.key(name);
+        let key = self.own_key(id);
         let place = proc.0 as usize;
         if self.scopes.len() <= place {
             self.scopes.resize_with(place + 1, Scope::new);
@@ -226,6 +226,15 @@ impl SymbolTable {
             scope.insert(key, id);
         }
         id
+    }
+
+    /// Returns the key of a symbol's own name; it shares the name's bytes if case matters.
+    fn own_key(&self, id: SymbolId) -> Rc<[u8]> {
+        let name = &self.get(id).name;
+        match self.case_map {
+            CaseMap::None => Rc::clone(name),
+            CaseMap::All => self.key(name).into(),
+        }
     }
 
     /// Adds a symbol that no name finds.
@@ -248,9 +257,6 @@ impl SymbolTable {
         self.case_map = case_map;
         let mut ids: Vec<_> = self.global.values().copied().collect();
         ids.sort_unstable();
-        self.global = ids
-            .into_iter()
-            .map(|id| (self.key(&self.get(id).name.clone()), id))
-            .collect();
+        self.global = ids.into_iter().map(|id| (self.own_key(id), id)).collect();
     }
 }

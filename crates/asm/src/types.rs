@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::line::Line;
+use crate::symbol::SymbolId;
 
 /// Names a structure, a union or a record of a [`TypeTable`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +50,8 @@ pub(crate) enum Type {
     Record(RecordId),
     /// A procedure type: `typedef proto`.
     Proc(SignatureId),
+    /// A type that is defined later; only pointers can have it as a target.
+    Named(SymbolId),
 }
 
 /// Size of a near pointer in bytes.
@@ -84,9 +87,12 @@ impl Type {
             Self::OWord => 16,
             Self::YmmWord => 32,
             Self::Ptr(_) => POINTER_SIZE,
-            Self::Near | Self::Far | Self::Struct(_) | Self::Record(_) | Self::Proc(_) => {
-                return None;
-            }
+            Self::Near
+            | Self::Far
+            | Self::Struct(_)
+            | Self::Record(_)
+            | Self::Proc(_)
+            | Self::Named(_) => return None,
         })
     }
 }

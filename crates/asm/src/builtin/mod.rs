@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::asm::Assembler;
+use crate::source::FileId;
 use crate::symbol::{SymbolId, SymbolKind};
 use crate::types::{Language, Param, Signature, Type};
 
@@ -24,6 +25,8 @@ pub(crate) struct Builtins {
     is_active: bool,
     has_structures: bool,
     has_macros: bool,
+    /// The built-in files that were read.
+    files: BTreeSet<FileId>,
     /// Symbols that the tables defined.
     defined: BTreeSet<SymbolId>,
 }
@@ -92,6 +95,20 @@ impl Assembler<'_> {
         } else {
             String::new()
         })
+    }
+
+    /// Notes that a file is one of the built-in ones.
+    pub(crate) fn add_builtin_file(&mut self, file: FileId) {
+        self.builtins.files.insert(file);
+    }
+
+    /// Notes whether a definition in `file` is one that the program may replace.
+    pub(crate) fn note_definition(&mut self, id: SymbolId, file: FileId) {
+        if self.builtins.files.contains(&file) {
+            self.builtins.defined.insert(id);
+        } else {
+            self.builtins.defined.remove(&id);
+        }
     }
 
     /// Whether a symbol came from the tables, so that the program may define it anew.

@@ -316,11 +316,9 @@ impl Parser<'_, '_> {
             }
             Word::Operator(Operator::Ptr) => {
                 // `ptr TYPE` as a type: a pointer to it.
-                let target = if self.peek() == Some(TokenKind::Ident) {
-                    self.name()?.ty
-                } else {
-                    None
-                };
+                let is_type = self.peek() == Some(TokenKind::Ident)
+                    && self.word() != Word::Operator(Operator::Ptr);
+                let target = if is_type { self.name()?.ty } else { None };
                 let ty = target.map_or(Type::Ptr(None), |target| self.asm.types.pointer_to(target));
                 Ok(Value {
                     number: 4,

@@ -141,6 +141,7 @@ impl Assembler<'_> {
             at: 0,
             site,
             conditionals,
+            bytes: 0,
             repetition,
         };
         self.pre.sources.push(Source::Expansion(expanded));
@@ -181,7 +182,12 @@ impl Assembler<'_> {
         };
         let body = Rc::clone(&repetition.body);
         let lines = self.fill(&body, &arguments);
+        let Some(bytes) = self.count_bytes(&lines, span) else {
+            return false;
+        };
         if let Some(Source::Expansion(expanded)) = self.pre.sources.last_mut() {
+            self.pre.live_bytes = self.pre.live_bytes.saturating_sub(expanded.bytes);
+            expanded.bytes = bytes;
             expanded.lines = lines;
             expanded.at = 0;
             expanded.repetition = Some(repetition);

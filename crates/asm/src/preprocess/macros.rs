@@ -305,6 +305,9 @@ impl Assembler<'_> {
         };
         let arguments = self.bind(&found, arguments, site, span)?;
         let lines = self.fill(&found.body, &arguments);
+        let Some(bytes) = self.count_bytes(&lines, span) else {
+            return Err(Reported);
+        };
         let expansion = self.add_expansion(Some(found.name));
         let site = Site {
             expansion: Some(expansion),
@@ -316,6 +319,7 @@ impl Assembler<'_> {
             at: 0,
             site,
             conditionals,
+            bytes,
             repetition: None,
         };
         self.pre.sources.push(Source::Expansion(expanded));

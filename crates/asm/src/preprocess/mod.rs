@@ -37,6 +37,8 @@ pub(crate) struct Preprocessor {
     /// Number of names made for LOCAL.
     local_names: u32,
     lines: u64,
+    /// Bytes of the expansions that are being read.
+    live_bytes: usize,
     /// The text of the last EXITM.
     result: Option<Vec<u8>>,
     /// Nested calls of macro functions.
@@ -495,6 +497,7 @@ impl Assembler<'_> {
                 if !source.is_empty() {
                     let path = format!("<{}>", String::from_utf8_lossy(name));
                     let file = self.files.add(path, source.as_bytes());
+                    self.add_builtin_file(file);
                     self.pre.sources.push(Source::file(file, &self.files));
                 }
             }

@@ -8,6 +8,9 @@ use crate::diagnostic::DiagnosticKind as Kind;
 use crate::line::{Site, Text};
 use crate::source::{FileId, SourceFiles, Span, is_line_end};
 
+/// Bytes of all expansions that are being read.
+const MAX_LIVE_BYTES: usize = 96 << 20;
+
 /// A source of lines.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -28,6 +31,8 @@ pub(super) struct Expanded {
     pub(super) site: Site,
     /// Conditional blocks that were open before.
     pub(super) conditionals: usize,
+    /// Bytes of the lines.
+    pub(super) bytes: usize,
     /// What comes after the last line.
     pub(super) repetition: Option<Repetition>,
 }
@@ -93,7 +98,7 @@ impl Assembler<'_> {
     }
 
     /// Counts lines against the limit; past it everything ends.
-    pub(super) fn count_lines(&mut self, count: u64, span: Span) -> Option<()> {
+    pub(crate) fn count_lines(&mut self, count: u64, span: Span) -> Option<()> {
         self.pre.lines += count;
         let limit = self.options.max_lines;
         if self.pre.lines > limit {
@@ -104,10 +109,24 @@ impl Assembler<'_> {
         Some(())
     }
 
+    /// Counts the bytes of an expansion against the limit; past it everything ends.
+    pub(super) fn count_bytes(&mut self, lines: &[Vec<u8>], span: Span) -> Option<usize> {
+        let bytes = lines.iter().map(Vec::len).sum();
+        self.pre.live_bytes += bytes;
+        if self.pre.live_bytes > MAX_LIVE_BYTES {
+            let limit = u32::try_from(MAX_LIVE_BYTES).unwrap_or(u32::MAX);
+            self.error(Kind::LineTooLong { limit }, span);
+            self.is_stopped = true;
+            return None;
+        }
+        Some(bytes)
+    }
+
     /// Ends the innermost source.
     pub(super) fn leave_source(&mut self) {
         if let Some(Source::Expansion(expanded)) = self.pre.sources.pop() {
             self.pre.conditionals.truncate(expanded.conditionals);
+            self.pre.live_bytes = self.pre.live_bytes.saturating_sub(expanded.bytes);
         }
     }
 }
