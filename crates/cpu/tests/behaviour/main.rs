@@ -1,6 +1,7 @@
 //! What a processor on an MMU does, seen from outside.
 
 mod machine;
+mod quirks;
 mod random_bytes;
 mod run;
 mod used_memory;
