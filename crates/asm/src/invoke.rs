@@ -397,7 +397,7 @@ impl Assembler<'_> {
                 let pad = if wanted.is_vararg || psize != 2 {
                     "pushw 0"
                 } else {
-                    "sub esp,2"
+                    "sub esp,2t"
                 };
                 self.generated(line, pad);
                 self.push_text(line, "push ", argument);
@@ -423,7 +423,6 @@ impl Assembler<'_> {
                 .find(|&at| line.word(at) == Word::Operator(Operator::Ptr));
             start = cast.map_or(start, |at| at + 1);
         }
-        let text = String::from_utf8_lossy(line.range(start, argument.end)).into_owned();
         let mut rest = size;
         while rest > 0 {
             let (step, name) = if rest & 2 != 0 {
@@ -432,10 +431,13 @@ impl Assembler<'_> {
                 (4, "dword")
             };
             if step == 2 {
-                self.generated(line, "sub esp,2");
+                self.generated(line, "sub esp,2t");
             }
             rest = rest.saturating_sub(step);
-            self.generated(line, &format!("push {name} ptr {text}+{rest}t"));
+            let mut code = format!("push {name} ptr ").into_bytes();
+            code.extend_from_slice(line.range(start, argument.end));
+            code.extend(format!("+{rest}t").into_bytes());
+            self.generated_bytes(line, code);
         }
     }
 

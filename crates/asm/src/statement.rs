@@ -314,6 +314,13 @@ impl Assembler<'_> {
 
     /// Writes bytes at the current place.
     pub(crate) fn write(&mut self, bytes: &[u8], span: Span) -> Result<(), Reported> {
+        let in_bss = self
+            .out
+            .current()
+            .is_some_and(|section| section.kind == SectionKind::Bss);
+        if in_bss && bytes.iter().any(|&byte| byte != 0) {
+            self.warn(Kind::InitializedInBss, span);
+        }
         let result = self.out.write(bytes, self.options.max_output_bytes);
         self.output_result(result, span)
     }
