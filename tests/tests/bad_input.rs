@@ -118,7 +118,14 @@ fn wrong_options_are_usage_errors() {
         &["--ram", "5000"],
         &["--ram", "8G"],
         &["--ram", "much"],
+        &["--ram", "1T"],
+        &["--ram", "99999999999G"],
+        &["--tlb", "64"],
+        &["--tlb", "0x0:lru"],
+        &["--tlb", "64x4:best"],
         &["--tlb", "64x5"],
+        &["--tlb", "i4004"],
+        &["--replacement", "best"],
         &["--tlb", "48x4:lru"],
         &["--trace", "everything"],
         &["--max-insns", "-1"],
@@ -132,6 +139,33 @@ fn wrong_options_are_usage_errors() {
         failed(&output, USAGE);
     }
     assert_eq!(pagefault().output().unwrap().status.code(), Some(USAGE));
+}
+
+#[test]
+fn sizes_and_tlbs_are_taken_in_every_form() {
+    let program = "fixtures/programs/exit_code.asm";
+    for options in [
+        &["--ram", "8192K"][..],
+        &["--ram", "8388608"],
+        &["--ram", "1g"],
+        &["--tlb", "none"],
+        &["--tlb", "i486"],
+        &["--tlb", "16x16:fifo"],
+        &["--trace", "api, tlb"],
+        &["--pagefile", "1M", "--replacement", "aging"],
+    ] {
+        let output = pagefault()
+            .args(["run", program])
+            .args(options)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(7), "{options:?}");
+    }
+    let unknown = pagefault()
+        .args(["run", program, "--tlb", "i4004"])
+        .output()
+        .unwrap();
+    assert!(failed(&unknown, USAGE).contains("i486"));
 }
 
 #[test]
