@@ -14,6 +14,7 @@
 //! use pagefault_asm::{LinkOptions, NoIncludes, Options, assemble, link};
 //! use pagefault_machine::{Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Unwatched};
 //!
+//! #[derive(Debug)]
 //! struct Silent;
 //! impl Console for Silent {
 //!     fn write(&mut self, _stream: Stream, _bytes: &[u8]) {}
