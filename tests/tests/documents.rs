@@ -17,7 +17,7 @@ fn the_readme_shows_what_the_command_prints() {
 
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        seen += &format!("{line}\n");
+        seen.extend([line, "\n"]);
         if line != "```console" {
             continue;
         }
@@ -26,7 +26,7 @@ fn the_readme_shows_what_the_command_prints() {
             .first()
             .and_then(|line| line.strip_prefix("$ pagefault "));
         let command = command.expect("a block begins with a command");
-        seen += &format!("$ pagefault {command}\n{}```\n", transcript(command));
+        seen.extend(["$ pagefault ", command, "\n", &transcript(command), "```\n"]);
         commands += 1;
     }
 
@@ -48,7 +48,7 @@ fn transcript(command: &str) -> String {
     shown += &String::from_utf8_lossy(&output.stderr);
     let code = output.status.code().expect("the command ends by itself");
     if code != 0 {
-        shown += &format!("? {code}\n");
+        shown.extend(["? ", &code.to_string(), "\n"]);
     }
     shown
 }
