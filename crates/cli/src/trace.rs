@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, MasmFormatter};
 use pagefault_asm::{Image, Rights};
 use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LevelId, LinearAddr};
-use pagefault_machine::{CallSite, DebugInfo, Event, TraceSink};
+use pagefault_machine::{CallSite, DebugInfo, Event, TraceSink, disassemble};
 use serde_json::{Value, json};
 
 /// How events are written.
@@ -145,19 +144,9 @@ impl Writer {
             let offset = (eip - start) as usize;
             bytes.get(offset..offset + usize::from(len))
         });
-        let Some(bytes) = bytes else {
-            return String::new();
-        };
-        let instruction =
-            Decoder::with_ip(32, bytes, u64::from(eip), DecoderOptions::NONE).decode();
-        let mut formatter = MasmFormatter::new();
-        formatter
-            .options_mut()
-            .set_space_after_operand_separator(true);
-        formatter.options_mut().set_uppercase_hex(true);
-        let mut text = String::new();
-        formatter.format(&instruction, &mut text);
-        text
+        bytes
+            .and_then(|bytes| disassemble(bytes, eip))
+            .unwrap_or_default()
     }
 
     fn json(&self, event: &Event) -> Value {

@@ -72,7 +72,7 @@ pub use machine::{
     MachineConfig, MissingCall, Outcome,
 };
 pub use map::MapEntry;
-pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place};
+pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place, disassemble};
 pub use sites::CallSite;
 pub use status::Status;
 pub use trace::{Event, Topics, TraceSink, Tracer};

@@ -423,6 +423,14 @@ fn entry_meaning(walk: &Walk) -> Option<String> {
     })
 }
 
+/// Returns the instruction that the bytes at `eip` begin with, in MASM's syntax; `None` if they begin
+/// with none.
+pub fn disassemble(bytes: &[u8], eip: u32) -> Option<String> {
+    let mut decoder = Decoder::with_ip(32, bytes, u64::from(eip), DecoderOptions::NONE);
+    let instruction = decoder.decode();
+    (!instruction.is_invalid()).then(|| formatted(&instruction))
+}
+
 /// Returns the instruction in MASM's syntax.
 fn formatted(instruction: &Instruction) -> String {
     let mut formatter = MasmFormatter::new();
