@@ -1,5 +1,7 @@
 //! The format language of `wsprintf`.
 
+use crate::codepage;
+
 /// The longest result of `wsprintf` in bytes, without the terminating zero.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 1023;
 
@@ -16,6 +18,50 @@ pub(crate) trait Arguments {
 
     /// Returns the 16-bit characters of the string at `addr` up to its zero, at most `limit`.
     fn wide_string(&mut self, addr: u32, limit: usize) -> Result<Vec<u16>, Self::Error>;
+}
+
+/// Which characters a format is made of. Either is worked on as numbers of 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Bytes in the ANSI code page.
+    Ansi,
+    /// UTF-16.
+    Wide,
+}
+
+impl Form {
+    /// Returns an 8-bit string in this form.
+    pub(crate) fn of_narrow(self, bytes: &[u8]) -> Vec<u16> {
+        match self {
+            Self::Ansi => bytes.iter().map(|&byte| u16::from(byte)).collect(),
+            Self::Wide => codepage::text(bytes).encode_utf16().collect(),
+        }
+    }
+
+    /// Returns a 16-bit string in this form.
+    pub(crate) fn of_wide(self, units: &[u16]) -> Vec<u16> {
+        match self {
+            Self::Ansi => self.of_narrow(&codepage::bytes(&String::from_utf16_lossy(units))),
+            Self::Wide => units.to_vec(),
+        }
+    }
+
+    /// Returns the size of the characters of a conversion: a small letter means the form's own, a capital the other one, unless a prefix says which.
+    fn width(self, conversion: u8, size: Size) -> CharWidth {
+        let is_own = conversion.is_ascii_lowercase();
+        match size {
+            Size::Long => CharWidth::Wide,
+            Size::Plain | Size::Wide if (self == Self::Wide) == is_own => CharWidth::Wide,
+            Size::Plain | Size::Wide | Size::Short => CharWidth::Narrow,
+        }
+    }
+}
+
+/// The size of the characters of an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CharWidth {
+    Narrow,
+    Wide,
 }
 
 /// How one argument is to be printed.
@@ -67,9 +113,10 @@ enum Size {
 ///
 /// A specification that is none is copied without its `%`, as Windows does.
 pub(crate) fn wsprintf<A: Arguments>(
-    format: &[u8],
+    format: &[u16],
+    form: Form,
     arguments: &mut A,
-) -> Result<Vec<u8>, A::Error> {
+) -> Result<Vec<u16>, A::Error> {
     let mut output = Vec::new();
     let mut rest = format;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -77,7 +124,7 @@ pub(crate) fn wsprintf<A: Arguments>(
         if output.len() >= MAX_OUTPUT_BYTES {
             break;
         }
-        if byte != b'%' {
+        if byte != u16::from(b'%') {
             output.push(byte);
             continue;
         }
@@ -85,11 +132,12 @@ pub(crate) fn wsprintf<A: Arguments>(
         let Some((&conversion, tail)) = tail.split_first() else {
             break;
         };
-        if let Some(text) = convert(conversion, &spec, arguments)? {
+        let letter = u8::try_from(conversion).unwrap_or(0);
+        if let Some(text) = convert(letter, &spec, form, arguments)? {
             pad(&mut output, &text, &spec);
             rest = tail;
-        } else if conversion == b'%' {
-            output.push(b'%');
+        } else if letter == b'%' {
+            output.push(conversion);
             rest = tail;
         }
     }
@@ -97,11 +145,11 @@ pub(crate) fn wsprintf<A: Arguments>(
     Ok(output)
 }
 
-fn parse_spec(format: &[u8]) -> (Spec, &[u8]) {
+fn parse_spec(format: &[u16]) -> (Spec, &[u16]) {
     let mut spec = Spec::default();
     let mut rest = format;
     while let Some((&flag, tail)) = rest.split_first() {
-        match flag {
+        match u8::try_from(flag).unwrap_or(0) {
             b'-' => spec.align = Align::Left,
             b'#' => spec.alternate = Alternate::Prefixed,
             b'0' => spec.fill = Fill::Zeros,
@@ -110,7 +158,7 @@ fn parse_spec(format: &[u8]) -> (Spec, &[u8]) {
         rest = tail;
     }
     (spec.width, rest) = number(rest);
-    if let Some(tail) = rest.strip_prefix(b".") {
+    if let Some(tail) = rest.strip_prefix(&[u16::from(b'.')]) {
         let (precision, tail) = number(tail);
         (spec.precision, rest) = (Some(precision), tail);
     }
@@ -120,7 +168,8 @@ fn parse_spec(format: &[u8]) -> (Spec, &[u8]) {
         (b"l", Size::Long),
         (b"w", Size::Long),
     ] {
-        if let Some(tail) = rest.strip_prefix(prefix) {
+        let prefix: Vec<_> = prefix.iter().map(|&byte| u16::from(byte)).collect();
+        if let Some(tail) = rest.strip_prefix(prefix.as_slice()) {
             spec.size = size;
             return (spec, tail);
         }
@@ -129,12 +178,16 @@ fn parse_spec(format: &[u8]) -> (Spec, &[u8]) {
 }
 
 /// Returns the number in front, at most [`MAX_OUTPUT_BYTES`], and what follows.
-fn number(text: &[u8]) -> (usize, &[u8]) {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
-    let value = digits.iter().fold(0_usize, |value, digit| {
-        (value * 10 + usize::from(digit - b'0')).min(MAX_OUTPUT_BYTES)
-    });
+fn number(text: &[u16]) -> (usize, &[u16]) {
+    let digit = |unit: &u16| u8::try_from(*unit).ok().filter(u8::is_ascii_digit);
+    let count = text.iter().take_while(|unit| digit(unit).is_some()).count();
+    let (digits, rest) = text.split_at(count);
+    let value = digits
+        .iter()
+        .filter_map(digit)
+        .fold(0_usize, |value, digit| {
+            (value * 10 + usize::from(digit - b'0')).min(MAX_OUTPUT_BYTES)
+        });
     (value, rest)
 }
 
@@ -142,8 +195,10 @@ fn number(text: &[u8]) -> (usize, &[u8]) {
 fn convert<A: Arguments>(
     conversion: u8,
     spec: &Spec,
+    form: Form,
     arguments: &mut A,
-) -> Result<Option<Vec<u8>>, A::Error> {
+) -> Result<Option<Vec<u16>>, A::Error> {
+    let width = form.width(conversion, spec.size);
     let text = match conversion {
         b'd' | b'i' => signed(integer(spec, Signed::Yes, arguments)?, spec),
         b'u' => digits(integer(spec, Signed::No, arguments)?.to_string(), spec),
@@ -158,13 +213,18 @@ fn convert<A: Arguments>(
             spec,
         ),
         b'p' => format!("{:08X}", arguments.next()?).into_bytes(),
-        b'c' if spec.size != Size::Long => vec![low_byte(arguments.next()?)],
-        b'c' | b'C' => narrow([low_half(arguments.next()?)]),
-        b's' if spec.size != Size::Long => narrow_string(spec, arguments)?,
-        b's' | b'S' => wide_string(spec, arguments)?,
+        b'c' | b'C' => {
+            let argument = arguments.next()?;
+            return Ok(Some(if width == CharWidth::Wide {
+                form.of_wide(&[low_half(argument)])
+            } else {
+                form.of_narrow(&[low_byte(argument)])
+            }));
+        }
+        b's' | b'S' => return string(spec, form, width, arguments).map(Some),
         _ => return Ok(None),
     };
-    Ok(Some(text))
+    Ok(Some(form.of_narrow(&text)))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -223,21 +283,19 @@ fn digits(value: String, spec: &Spec) -> Vec<u8> {
     text
 }
 
-fn narrow_string<A: Arguments>(spec: &Spec, arguments: &mut A) -> Result<Vec<u8>, A::Error> {
+fn string<A: Arguments>(
+    spec: &Spec,
+    form: Form,
+    width: CharWidth,
+    arguments: &mut A,
+) -> Result<Vec<u16>, A::Error> {
     let addr = arguments.next()?;
-    if addr == 0 {
-        return Ok(null_text(spec));
-    }
-    arguments.string(addr, spec.precision.unwrap_or(MAX_OUTPUT_BYTES))
-}
-
-fn wide_string<A: Arguments>(spec: &Spec, arguments: &mut A) -> Result<Vec<u8>, A::Error> {
-    let addr = arguments.next()?;
-    if addr == 0 {
-        return Ok(null_text(spec));
-    }
-    let wide = arguments.wide_string(addr, spec.precision.unwrap_or(MAX_OUTPUT_BYTES))?;
-    Ok(narrow(wide))
+    let limit = spec.precision.unwrap_or(MAX_OUTPUT_BYTES);
+    Ok(match (addr, width) {
+        (0, _) => form.of_narrow(&null_text(spec)),
+        (_, CharWidth::Narrow) => form.of_narrow(&arguments.string(addr, limit)?),
+        (_, CharWidth::Wide) => form.of_wide(&arguments.wide_string(addr, limit)?),
+    })
 }
 
 /// What a NULL string prints as.
@@ -245,13 +303,6 @@ fn null_text(spec: &Spec) -> Vec<u8> {
     let mut text = b"(null)".to_vec();
     text.truncate(spec.precision.unwrap_or(MAX_OUTPUT_BYTES));
     text
-}
-
-/// Returns 16-bit characters in the 8-bit code page; what it lacks becomes `?`.
-fn narrow(wide: impl IntoIterator<Item = u16>) -> Vec<u8> {
-    wide.into_iter()
-        .map(|unit| u8::try_from(unit).unwrap_or(b'?'))
-        .collect()
 }
 
 fn low_byte(value: u32) -> u8 {
@@ -263,18 +314,18 @@ fn low_half(value: u32) -> u16 {
     u16::from_le_bytes([low, high])
 }
 
-fn pad(output: &mut Vec<u8>, text: &[u8], spec: &Spec) {
+fn pad(output: &mut Vec<u16>, text: &[u16], spec: &Spec) {
     let missing = spec.width.saturating_sub(text.len());
     let fill = match spec.fill {
         Fill::Zeros if spec.align == Align::Right => b'0',
         _ => b' ',
     };
     if spec.align == Align::Right {
-        output.extend(std::iter::repeat_n(fill, missing));
+        output.extend(std::iter::repeat_n(u16::from(fill), missing));
     }
     output.extend(text);
     if spec.align == Align::Left {
-        output.extend(std::iter::repeat_n(b' ', missing));
+        output.extend(std::iter::repeat_n(u16::from(b' '), missing));
     }
 }
 
@@ -314,9 +365,14 @@ mod tests {
     }
 
     fn formatted(format: &str, arguments: &[u32]) -> String {
+        in_form(Form::Ansi, format, arguments)
+    }
+
+    fn in_form(form: Form, format: &str, arguments: &[u32]) -> String {
         let mut list = List(arguments.iter());
-        let Ok(output) = wsprintf(format.as_bytes(), &mut list);
-        String::from_utf8(output).unwrap()
+        let format: Vec<_> = format.encode_utf16().collect();
+        let Ok(output) = wsprintf(&format, form, &mut list);
+        String::from_utf16(&output).unwrap()
     }
 
     #[test]
@@ -340,6 +396,10 @@ mod tests {
             "text|te|  text|A"
         );
         assert_eq!(formatted("%s|%S", &[0, 1]), "(null)|w?");
+        assert_eq!(
+            in_form(Form::Wide, "%s|%S|%hs|%ls", &[1; 4]),
+            "w\u{416}|text|text|w\u{416}"
+        );
     }
 
     #[test]

@@ -1,21 +1,11 @@
 //! Where things are in a process.
 
-/// The system page: its first slot, in the range where Windows has its system libraries.
-const API_BASE: u32 = 0x7C80_0000;
-/// The distance between two functions of the system page, in bytes.
+/// The first module of the system, in the range where Windows has its libraries.
+pub(crate) const SYSTEM_BASE: u32 = 0x7C80_0000;
+/// The distance between two modules of the system, in bytes.
+pub(crate) const MODULE_BYTES: u32 = 0x1_0000;
+/// The distance between two functions of a module, in bytes.
 pub(crate) const API_SLOT_BYTES: u32 = 16;
-/// Functions for which there is room.
-pub(crate) const API_SLOTS: u32 = API_BYTES / API_SLOT_BYTES;
-/// The size of the system pages.
-pub(crate) const API_BYTES: u32 = 0x4000;
-
-/// Returns the address of a slot.
-pub(crate) const fn api_address(slot: u32) -> u32 {
-    API_BASE + slot * API_SLOT_BYTES
-}
-
-/// What fills the system page: INT3, for programs that jump between its functions.
-pub(crate) const API_FILL: u8 = 0xCC;
 
 /// The region of the thread and process environment blocks.
 pub(crate) const ENVIRONMENT_BASE: u32 = 0x7FFD_0000;

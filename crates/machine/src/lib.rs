@@ -46,8 +46,11 @@
 
 mod advice;
 mod api;
+mod codepage;
+mod collate;
 mod console;
 mod debug;
+mod error;
 mod format;
 mod layout;
 mod load;
@@ -68,8 +71,8 @@ pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
 pub use load::LoadError;
 pub use machine::{
-    DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES, DEFAULT_STACK_RESERVE_BYTES, Machine,
-    MachineConfig, MissingCall, Outcome,
+    DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,
+    DEFAULT_STACK_RESERVE_BYTES, Machine, MachineConfig, MissingCall, Outcome,
 };
 pub use map::MapEntry;
 pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place, disassemble};

@@ -11,12 +11,12 @@ use pagefault_vmm::{
 };
 use thiserror::Error;
 
-use crate::api::{MissingFunctions, RETURN_ADDRESS};
+use crate::api::{Modules, RETURN_ADDRESS};
 use crate::console::Console;
 use crate::debug::DebugInfo;
 use crate::layout::{
-    API_BYTES, API_FILL, END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB,
-    PEB_IMAGE_BASE, PROCESS_ID, TEB, THREAD_ID, teb,
+    END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, PEB_IMAGE_BASE, PROCESS_ID,
+    TEB, THREAD_ID, teb,
 };
 use crate::machine::{Machine, MachineConfig};
 use crate::sites::CallSites;
@@ -113,16 +113,17 @@ impl<W: Watch> Machine<W> {
             process,
             watch,
             console,
-            missing: MissingFunctions::default(),
+            modules: Modules::default(),
             sites: CallSites::default(),
             released: Vec::new(),
             debug,
+            program_name: config.program_name.clone(),
             image: extent(image),
             stack: 0..0,
         };
         machine.map_image(image)?;
         machine.map_environment(image)?;
-        machine.map_system_page()?;
+        machine.map_system()?;
         machine.make_stack(config)?;
         machine.start(image)?;
         // The program begins with a cold TLB and with nothing counted.
@@ -140,7 +141,7 @@ impl<W: Watch> Machine<W> {
         }
         for import in &image.imports {
             let bound = self
-                .missing
+                .modules
                 .bind::<W>(&import.name, import.library.as_deref());
             let full = || LoadError::Imports {
                 name: import.name.clone(),
@@ -176,17 +177,14 @@ impl<W: Watch> Machine<W> {
         )
     }
 
-    /// Makes the page at whose addresses the emulated functions are.
-    fn map_system_page(&mut self) -> Result<(), LoadError> {
-        self.map_as_image(Part::SYSTEM, RETURN_ADDRESS, API_BYTES)?;
-        self.fill(
-            Part::SYSTEM,
-            RETURN_ADDRESS,
-            &vec![API_FILL; API_BYTES as usize],
-        )?;
-        self.protect(Part::SYSTEM, RETURN_ADDRESS, API_BYTES, PAGE_EXECUTE_READ)?;
-        let range = RETURN_ADDRESS..RETURN_ADDRESS + API_BYTES;
-        self.cpu.set_host_calls(&mut self.mmu, range);
+    /// Makes the modules at whose addresses the emulated functions are.
+    fn map_system(&mut self) -> Result<(), LoadError> {
+        for (base, len_bytes) in Modules::extents::<W>() {
+            self.map_as_image(Part::SYSTEM, base, len_bytes)?;
+            self.protect(Part::SYSTEM, base, len_bytes, PAGE_EXECUTE_READ)?;
+        }
+        self.cpu
+            .set_host_calls(&mut self.mmu, Modules::host_calls());
         Ok(())
     }
 
@@ -334,7 +332,7 @@ struct Part(&'static str);
 impl Part {
     const IMAGE: Self = Self("the program's image");
     const ENVIRONMENT: Self = Self("the thread environment block");
-    const SYSTEM: Self = Self("the system page");
+    const SYSTEM: Self = Self("the system's modules");
     const STACK: Self = Self("the stack");
 }
 

@@ -6,10 +6,10 @@ use pagefault_cpu::{Cpu, Exception, Exit, Reg, UnsupportedInstruction};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageFault, Statistics};
 use pagefault_vmm::{Origin, PageRange, PageStore, ProcessId, Resolution, Resumed, Vmm, VmmConfig};
 
-use crate::api::{MissingFunction, MissingFunctions, RETURN_ADDRESS, Refused, Stop, Target};
+use crate::api::{MissingFunction, Modules, Refused, Stop, Target};
 use crate::console::Console;
 use crate::debug::DebugInfo;
-use crate::layout::{API_BYTES, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, TEB, teb};
+use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, TEB, teb};
 use crate::report::{ExceptionReport, FaultKind};
 use crate::sites::{CallSite, CallSites};
 use crate::status::Status;
@@ -29,12 +29,18 @@ pub struct MachineConfig {
     pub stack_reserve_bytes: u32,
     /// What of it is committed at the start, in bytes.
     pub stack_commit_bytes: u32,
+    /// The program's file name, without a folder.
+    pub program_name: String,
+    /// What follows the name on the command line.
+    pub arguments: String,
 }
 
 /// The RAM of a machine, unless told otherwise: 64 MiB.
 pub const DEFAULT_RAM_BYTES: u64 = 64 << 20;
 /// The address space of a stack, unless told otherwise: what MASM's linker gives, 1 MiB.
 pub const DEFAULT_STACK_RESERVE_BYTES: u32 = 1 << 20;
+/// The file name of a program that was given none.
+pub const DEFAULT_PROGRAM_NAME: &str = "program.exe";
 /// What of a stack is committed at the start: one page, and one for its guard.
 pub const DEFAULT_STACK_COMMIT_BYTES: u32 = 0x1000;
 
@@ -46,6 +52,8 @@ impl Default for MachineConfig {
             vmm: VmmConfig::default(),
             stack_reserve_bytes: DEFAULT_STACK_RESERVE_BYTES,
             stack_commit_bytes: DEFAULT_STACK_COMMIT_BYTES,
+            program_name: DEFAULT_PROGRAM_NAME.to_owned(),
+            arguments: String::new(),
         }
     }
 }
@@ -88,11 +96,13 @@ pub struct Machine<W: Watch> {
     pub(crate) process: ProcessId,
     pub(crate) watch: W,
     pub(crate) console: Box<dyn Console>,
-    pub(crate) missing: MissingFunctions,
+    pub(crate) modules: Modules,
     pub(crate) sites: CallSites,
     /// Allocations that were released, and by whom, in order.
     pub(crate) released: Vec<(Range<u32>, Origin)>,
     pub(crate) debug: DebugInfo,
+    /// The program's file name.
+    pub(crate) program_name: String,
     /// Where the program's image is.
     pub(crate) image: Range<u32>,
     /// Where its stack is.
@@ -173,11 +183,11 @@ impl<W: Watch> Machine<W> {
     }
 
     fn answer_call(&mut self, addr: LinearAddr) -> Result<(), Outcome> {
-        match self.missing.target::<W>(addr) {
+        match self.modules.target::<W>(addr) {
             Target::Return => Err(Outcome::Exited {
                 code: self.cpu.registers().gpr(Reg::Eax),
             }),
-            Target::Function(index) => match self.call_function(index) {
+            Target::Function(function) => match self.call_function(function) {
                 Ok(()) => Ok(()),
                 Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
                 Err(Stop::Refused(refused)) => Err(self.report_refused(&refused, addr.bits())),
@@ -265,15 +275,23 @@ impl<W: Watch> Machine<W> {
         Some(start..start.saturating_add(pages.size_bytes()))
     }
 
+    /// Returns whether a module name is that of the program, with or without its ending.
+    pub(crate) fn is_program(&self, name: &str) -> bool {
+        let own = &self.program_name;
+        let stem = own.rsplit_once('.').map_or(own.as_str(), |(stem, _)| stem);
+        let name = name.rsplit(['\\', '/']).next().unwrap_or(name);
+        name.eq_ignore_ascii_case(own) || name.eq_ignore_ascii_case(stem)
+    }
+
     /// Returns what the loader has put at an address.
     pub(crate) fn purpose(&self, addr: LinearAddr) -> Option<&'static str> {
         let addr = addr.bits();
-        let system = RETURN_ADDRESS..RETURN_ADDRESS + API_BYTES;
+        let system = Modules::host_calls();
         let environment = ENVIRONMENT_BASE..ENVIRONMENT_BASE + ENVIRONMENT_BYTES;
         [
             (self.image.clone(), "the program's image"),
             (self.stack.clone(), "the stack"),
-            (system, "the system page of emulated functions"),
+            (system, "the emulated functions of the system"),
             (environment, "the thread and process environment blocks"),
         ]
         .into_iter()

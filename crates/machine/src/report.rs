@@ -145,9 +145,9 @@ impl<W: Watch> Machine<W> {
 
     /// Returns the report of an exception raised by the instruction at `at`.
     pub(crate) fn report(&mut self, kind: FaultKind, at: u32) -> Outcome {
-        let target = self.missing.target::<W>(LinearAddr::new(at));
+        let target = self.modules.target::<W>(LinearAddr::new(at));
         let function = match target {
-            Target::Function(index) => Some(crate::api::Table::<W>::FUNCTIONS[index].name),
+            Target::Function(function) => Some(function.name),
             Target::Return | Target::Missing(_) | Target::Nothing => None,
         };
         // Within a function of the system, the caller's place is the one that tells something.

@@ -46,6 +46,11 @@ impl Win32Code {
     /// `STATUS_GUARD_PAGE_VIOLATION`, which has no Win32 code of its own and is passed on raw.
     pub const GUARD_PAGE_VIOLATION: Self = Self(0x8000_0001);
 
+    /// Returns the code with this number.
+    pub const fn new(code: u32) -> Self {
+        Self(code)
+    }
+
     /// Returns the code as a number.
     pub const fn get(self) -> u32 {
         self.0

@@ -1,10 +1,5 @@
 //! Virtual memory: the calls that edit page tables.
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers have the type that the table wants"
-)]
-
 use pagefault_vmm::mmu::LinearAddr;
 use pagefault_vmm::{
     AllocRequest, FreeError, FreeRequest, LockError, MEM_RELEASE, ProtectError, ProtectRequest,

@@ -1,14 +1,11 @@
 //! Where a program's output goes.
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers have the type that the table wants"
-)]
-
 use pagefault_vmm::Win32Code;
 use pagefault_vmm::mmu::LinearAddr;
 
+use crate::api::text::Text;
 use crate::api::{Call, Stop};
+use crate::codepage;
 use crate::console::Stream;
 use crate::watch::Watch;
 
@@ -77,28 +74,25 @@ pub(super) fn write_console<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
     }
 }
 
-/// `MessageBoxA`: prints `[caption] text`, since nobody could press a button.
-pub(super) fn message_box<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+/// `MessageBox`: prints `[caption] text`, since nobody could press a button.
+pub(super) fn message_box<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [_owner, text, caption, _style] = call.arguments();
-    let caption = message_text(call, caption, b"Error")?;
-    let text = message_text(call, text, b"")?;
-    let line = [b"[", &caption[..], b"] ", &text[..], b"\r\n"].concat();
+    let caption = message_text::<W, T>(call, caption, "Error")?;
+    let text = message_text::<W, T>(call, text, "")?;
+    let line = codepage::bytes(&format!("[{caption}] {text}\r\n"));
     call.machine.console.write(Stream::Output, &line);
     Ok(IDOK)
 }
 
-/// The longest text of a message box that is printed.
-const MAX_MESSAGE_BYTES: usize = 1 << 16;
-
-fn message_text<W: Watch>(
+fn message_text<W: Watch, T: Text>(
     call: &mut Call<'_, W>,
     addr: u32,
-    default: &[u8],
-) -> Result<Vec<u8>, Stop> {
+    default: &str,
+) -> Result<String, Stop> {
     if addr == 0 {
-        Ok(default.to_vec())
+        Ok(default.to_owned())
     } else {
-        call.read_string(addr, MAX_MESSAGE_BYTES)
+        call.text::<T>(addr)
     }
 }
 

@@ -1,10 +1,5 @@
 //! The process and its last error.
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers have the type that the table wants"
-)]
-
 use crate::api::{Call, Stop};
 use crate::watch::Watch;
 

@@ -1,14 +1,10 @@
 //! What the system says of itself.
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers have the type that the table wants"
-)]
-
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{ALLOCATION_GRANULARITY, Win32Code};
 
 use crate::api::process::CURRENT_PROCESS;
+use crate::api::text::Text;
 use crate::api::{Call, Stop};
 use crate::watch::Watch;
 
@@ -42,6 +38,20 @@ pub(super) fn get_system_info<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, S
     Ok(0)
 }
 
+/// `GetSystemDirectory`.
+pub(super) fn get_system_directory<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [buffer, capacity] = call.arguments();
+    call.store_text::<T>(buffer, capacity, "C:\\WINDOWS\\system32")
+}
+
+/// `GetWindowsDirectory`.
+pub(super) fn get_windows_directory<W: Watch, T: Text>(
+    call: &mut Call<'_, W>,
+) -> Result<u32, Stop> {
+    let [buffer, capacity] = call.arguments();
+    call.store_text::<T>(buffer, capacity, "C:\\WINDOWS")
+}
+
 /// `GetProcessWorkingSetSize`.
 pub(super) fn get_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, minimum, maximum] = call.arguments();
@@ -49,10 +59,8 @@ pub(super) fn get_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> 
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     let limits = call.machine.vmm.working_set(call.machine.process).limits;
-    call.machine
-        .write_user(LinearAddr::new(minimum), limits.minimum_bytes())?;
-    call.machine
-        .write_user(LinearAddr::new(maximum), limits.maximum_bytes())?;
+    call.put_u32(minimum, limits.minimum_bytes())?;
+    call.put_u32(maximum, limits.maximum_bytes())?;
     Ok(TRUE)
 }
 
