@@ -10,8 +10,8 @@ use crate::registers::{Reg, Registers};
 use crate::segment::{DescriptorTable, Segment, SegmentRegister, SegmentRights};
 use crate::width::Width;
 
-/// Programs run at CPL 3.
-const PRIVILEGE: Privilege = Privilege::User;
+/// On whose behalf operations with flat addresses access memory: only at CPL 3 are there any.
+const FLAT_PRIVILEGE: Privilege = Privilege::User;
 
 /// Number of interrupt vectors.
 pub(crate) const VECTORS: usize = 256;
@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) stop: Option<(Stop, Op)>,
     pub(crate) pace: Pace,
     pub(crate) checks: Checks,
+    /// On whose behalf memory is accessed: CPL, since CS was last looked at.
+    pub(crate) privilege: Privilege,
     pub(crate) descriptors: DescriptorTable,
     /// Vectors that INT n may name at CPL 3.
     pub(crate) gates: [Gate; VECTORS],
@@ -60,6 +62,7 @@ impl State {
             stop: None,
             pace: Pace::Whole,
             checks: Checks::None,
+            privilege: Privilege::User,
             descriptors: DescriptorTable::new(),
             gates,
         }
@@ -77,7 +80,8 @@ impl State {
         .into_iter()
         .all(|register| is_flat(register, data))
             && is_flat(SegmentRegister::Cs, SegmentRights::EXECUTE)
-            && !self.regs.flags.system().contains(Eflags::ALIGNMENT_CHECK);
+            && !self.regs.flags.system().contains(Eflags::ALIGNMENT_CHECK)
+            && self.regs.privilege() == Privilege::User;
         if is_plain { Checks::None } else { Checks::All }
     }
 
@@ -248,7 +252,8 @@ impl State {
             };
             return Err(Exception::fault(vector).into());
         };
-        let is_checked = self.regs.flags.system().contains(Eflags::ALIGNMENT_CHECK);
+        let is_checked = self.privilege == Privilege::User
+            && self.regs.flags.system().contains(Eflags::ALIGNMENT_CHECK);
         if is_checked && !linear.bits().is_multiple_of(alignment(size_bytes)) {
             return Err(Exception::fault(Vector::ALIGNMENT).into());
         }
@@ -376,12 +381,12 @@ impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
 
     #[inline(always)]
     fn read<T: Word>(&mut self, addr: LinearAddr) -> Result<T, Stop> {
-        self.mmu.read_hit(addr, PRIVILEGE).ok_or(Stop::Again)
+        self.mmu.read_hit(addr, FLAT_PRIVILEGE).ok_or(Stop::Again)
     }
 
     #[inline(always)]
     fn write<T: Word>(&mut self, addr: LinearAddr, value: T) -> Result<Stored, Stop> {
-        let hit = self.mmu.write_hit(addr, value, PRIVILEGE);
+        let hit = self.mmu.write_hit(addr, value, FLAT_PRIVILEGE);
         hit.map(|()| Stored::Plain).ok_or(Stop::Again)
     }
 
@@ -392,7 +397,9 @@ impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
         f: impl FnOnce(&mut Registers, T) -> T,
     ) -> Result<Stored, Stop> {
         let regs = &mut self.state.regs;
-        let hit = self.mmu.modify_hit(addr, PRIVILEGE, |value| f(regs, value));
+        let hit = self
+            .mmu
+            .modify_hit(addr, FLAT_PRIVILEGE, |value| f(regs, value));
         hit.map(|()| Stored::Plain).ok_or(Stop::Again)
     }
 
@@ -433,14 +440,14 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
 
     #[inline(always)]
     fn read<T: Word>(&mut self, addr: LinearAddr) -> Result<T, Stop> {
-        let value = self.mmu.read(addr, PRIVILEGE)?;
+        let value = self.mmu.read(addr, self.state.privilege)?;
         self.observe(addr, T::SIZE, AccessKind::Read);
         Ok(value)
     }
 
     #[inline(always)]
     fn write<T: Word>(&mut self, addr: LinearAddr, value: T) -> Result<Stored, Stop> {
-        let stored = self.mmu.write(addr, value, PRIVILEGE)?;
+        let stored = self.mmu.write(addr, value, self.state.privilege)?;
         self.observe(addr, T::SIZE, AccessKind::Write);
         Ok(stored)
     }
@@ -451,18 +458,20 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
         addr: LinearAddr,
         f: impl FnOnce(&mut Registers, T) -> T,
     ) -> Result<Stored, Stop> {
-        let regs = &mut self.state.regs;
-        let stored = self.mmu.modify(addr, PRIVILEGE, |value| f(regs, value))?;
+        let State {
+            regs, privilege, ..
+        } = &mut *self.state;
+        let stored = self.mmu.modify(addr, *privilege, |value| f(regs, value))?;
         self.observe(addr, T::SIZE, AccessKind::Write);
         Ok(stored)
     }
 
     fn probe_write<T: Word>(&mut self, addr: LinearAddr) -> Result<(), Stop> {
-        Ok(self.mmu.probe_write::<T>(addr, PRIVILEGE)?)
+        Ok(self.mmu.probe_write::<T>(addr, self.state.privilege)?)
     }
 
     fn peek(&self, addr: LinearAddr, kind: AccessKind) -> Option<HitRun> {
-        self.mmu.peek_hit(addr, kind, PRIVILEGE)
+        self.mmu.peek_hit(addr, kind, self.state.privilege)
     }
 
     fn count_run(&mut self, run: Run, elements: u32, size_bytes: u32) {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
-use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageFault, PhysAddr, Privilege};
+use pagefault_mmu::{
+    AcFlag, FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageFault, PhysAddr, Privilege,
+};
 
 use crate::block::{Block, BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
 use crate::context::{Gate, Pace, State};
@@ -18,7 +20,10 @@ use crate::op::Op;
 use crate::registers::Registers;
 use crate::segment::{DescriptorTable, SegmentRegister};
 
-/// An IA-32 processor in ring 3.
+/// An IA-32 processor.
+///
+/// It starts in ring 3, where exceptions go to the host. A host that loads CS with a selector of
+/// ring 0 has code run there: accesses are supervisor ones, and some privileged instructions work.
 ///
 /// Its parameters are the observer of the MMU that it runs on and its own.
 pub struct Cpu<O: pagefault_mmu::Observer, C> {
@@ -50,9 +55,6 @@ enum Left {
     /// The run ends.
     Exit(Exit),
 }
-
-/// Programs run at CPL 3.
-const PRIVILEGE: Privilege = Privilege::User;
 
 impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     /// Returns a processor with zeroed registers and flat segments.
@@ -153,7 +155,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 addr: self.linear_eip(),
             });
         }
-        let at = match mmu.fetch_page(self.linear_eip(), PRIVILEGE) {
+        let at = match mmu.fetch_page(self.linear_eip(), self.state.privilege) {
             Ok(at) => at,
             Err(fault) => return Some(self.fetch_fault(fault)),
         };
@@ -184,7 +186,12 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             if let Some((from, flow)) = link {
                 self.cache.link(from, flow, id);
             }
-            match self.run_linked(mmu, end, observer, id) {
+            let left = match self.state.privilege {
+                // Spelled out, so that the loop is compiled for it.
+                Privilege::User => self.run_linked(mmu, end, observer, id, Privilege::User),
+                other => self.run_linked(mmu, end, observer, id, other),
+            };
+            match left {
                 Left::Unlinked {
                     from,
                     flow,
@@ -207,7 +214,15 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     }
 
     /// Runs a block, and then those that it is linked with.
-    fn run_linked(&mut self, mmu: &mut Mmu<O>, end: u64, observer: &mut C, id: BlockId) -> Left {
+    #[inline(always)]
+    fn run_linked(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        end: u64,
+        observer: &mut C,
+        id: BlockId,
+        privilege: Privilege,
+    ) -> Left {
         let Self {
             state,
             cache,
@@ -225,13 +240,25 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             // and not a choice of data, which would have to wait for the flags.
             let next = if flow == Flow::Taken {
                 eip = eip.wrapping_add(block.target);
-                follow(mmu, cache, cs_base.wrapping_add(eip), block.taken.get())
+                follow(
+                    mmu,
+                    cache,
+                    cs_base.wrapping_add(eip),
+                    privilege,
+                    block.taken.get(),
+                )
             } else if flow == Flow::Sequential {
                 eip = eip.wrapping_add(block.len);
-                follow(mmu, cache, cs_base.wrapping_add(eip), block.behind.get())
+                follow(
+                    mmu,
+                    cache,
+                    cs_base.wrapping_add(eip),
+                    privilege,
+                    block.behind.get(),
+                )
             } else if flow == Flow::Indirect {
                 eip = state.regs.eip;
-                follow_jump(mmu, cache, cs_base.wrapping_add(eip))
+                follow_jump(mmu, cache, cs_base.wrapping_add(eip), privilege)
             } else {
                 return Left::Flow(flow, block.at());
             };
@@ -254,7 +281,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 Err(Missed::Fetch) if state.instructions >= end => {
                     return Left::Exit(Exit::Budget);
                 }
-                Err(Missed::Fetch) => match mmu.fetch_page(cs_base.wrapping_add(eip), PRIVILEGE) {
+                Err(Missed::Fetch) => match mmu.fetch_page(cs_base.wrapping_add(eip), privilege) {
                     Ok(at) => at,
                     Err(fault) => return Left::Exit(page_fault(fault, eip)),
                 },
@@ -404,7 +431,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     fn fetch_tail(&self, mmu: &mut Mmu<O>) -> Result<FrameNumber, PageFault> {
         let start = self.linear_eip();
         let next = start.wrapping_add(PAGE_SIZE - start.page_offset());
-        Ok(mmu.fetch_page(next, PRIVILEGE)?.frame())
+        Ok(mmu.fetch_page(next, self.state.privilege)?.frame())
     }
 
     /// Returns how far a block at `at` may reach before an offset where a breakpoint is. Blocks are
@@ -423,8 +450,16 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         self.state.regs.flags.system().contains(Eflags::TRAP)
     }
 
-    /// Drops the decoded blocks if they were decoded for other segments or alignment checks.
+    /// Takes over what CS and EFLAGS say of accesses, and drops the decoded blocks if they were
+    /// decoded for other segments, alignment checks or privileges.
     fn look_at_modes(&mut self, mmu: &mut Mmu<O>) {
+        self.state.privilege = self.state.regs.privilege();
+        let flags = self.state.regs.flags.system();
+        mmu.set_alignment_check(if flags.contains(Eflags::ALIGNMENT_CHECK) {
+            AcFlag::Set
+        } else {
+            AcFlag::Clear
+        });
         let needed = self.state.needed_checks();
         if needed != self.state.checks {
             self.state.checks = needed;
@@ -458,9 +493,10 @@ fn follow<'a, O: pagefault_mmu::Observer, C>(
     mmu: &mut Mmu<O>,
     cache: &'a BlockCache<O, C>,
     addr: LinearAddr,
+    privilege: Privilege,
     link: BlockId,
 ) -> Result<&'a Block<O, C>, Missed> {
-    let at = mmu.fetch_hit(addr, PRIVILEGE).ok_or(Missed::Fetch)?;
+    let at = mmu.fetch_hit(addr, privilege).ok_or(Missed::Fetch)?;
     cache.linked(link, at).ok_or(Missed::Link(at))
 }
 
@@ -470,8 +506,9 @@ fn follow_jump<'a, O: pagefault_mmu::Observer, C>(
     mmu: &mut Mmu<O>,
     cache: &'a BlockCache<O, C>,
     addr: LinearAddr,
+    privilege: Privilege,
 ) -> Result<&'a Block<O, C>, Missed> {
-    let at = mmu.fetch_hit(addr, PRIVILEGE).ok_or(Missed::Fetch)?;
+    let at = mmu.fetch_hit(addr, privilege).ok_or(Missed::Fetch)?;
     cache.jump_target(at).ok_or(Missed::Link(at))
 }
 

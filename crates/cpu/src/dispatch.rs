@@ -11,7 +11,8 @@ use crate::block::{Flow, Handler, Slot};
 use crate::context::{Cx, HitCx, State};
 use crate::exception::Stop;
 use crate::exec::{
-    Done, InMem, InReg, alu, bcd, bits, control, mov, muldiv, segment, shift, stack, string, system,
+    Done, InMem, InReg, alu, bcd, bits, control, mov, muldiv, segment, shift, stack, string,
+    supervisor, system,
 };
 use crate::observer::Observer;
 use crate::op::{AddressMode, Op};
@@ -224,7 +225,7 @@ pub(crate) fn entry<O: pagefault_mmu::Observer, C: Observer>(
         .or_else(|| moves(code, kind))
         .or_else(|| stack_and_segments(code, kind))
         .or_else(|| control(code, kind))
-        .or_else(|| system(code))
+        .or_else(|| system(code, kind))
         .or_else(|| float::x87(code))
         .or_else(|| float::mmx(code, kind))
         .or_else(|| float::sse(code, kind))
@@ -923,7 +924,10 @@ fn control<O: pagefault_mmu::Observer, C: Observer>(
 
 /// Flags, no-operations, and what programs may not do.
 #[expect(clippy::too_many_lines, reason = "a table, one line for each handler")]
-fn system<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O, C>> {
+fn system<O: pagefault_mmu::Observer, C: Observer>(
+    code: Code,
+    kind: RmKind,
+) -> Option<Entry<O, C>> {
     let entry = match code {
         Code::Nopw
         | Code::Nopd
@@ -998,8 +1002,6 @@ fn system<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O
         | Code::Rdsspd_r32 => quick!(system::nop),
         Code::Clflush_m8 | Code::Clflushopt_m8 | Code::Clwb_m8 => step!(system::clflush_m8),
         Code::Hlt
-        | Code::Cli
-        | Code::Sti
         | Code::In_AL_imm8
         | Code::In_AX_imm8
         | Code::In_EAX_imm8
@@ -1029,29 +1031,39 @@ fn system<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O
         | Code::Lmsw_rm16
         | Code::Lmsw_r32m16
         | Code::Clts
-        | Code::Invd
-        | Code::Wbinvd
-        | Code::Wbnoinvd
-        | Code::Invlpg_m
-        | Code::Mov_r32_cr
-        | Code::Mov_cr_r32
         | Code::Mov_r32_dr
         | Code::Mov_dr_r32
         | Code::Rdmsr
         | Code::Wrmsr
         | Code::Rdpmc
         | Code::Sysenter
-        | Code::Sysexitd
-        | Code::Sgdt_m1632_16
-        | Code::Sgdt_m1632
-        | Code::Sidt_m1632_16
-        | Code::Sidt_m1632
-        | Code::Sldt_rm16
-        | Code::Sldt_r32m16
-        | Code::Str_rm16
-        | Code::Str_r32m16
-        | Code::Smsw_rm16
-        | Code::Smsw_r32m16 => step!(system::privileged),
+        | Code::Sysexitd => step!(supervisor::privileged),
+        Code::Invd | Code::Wbinvd | Code::Wbnoinvd => step!(supervisor::write_back),
+        Code::Invlpg_m => step!(supervisor::invlpg_m),
+        Code::Mov_r32_cr => step!(supervisor::mov_r32_cr),
+        Code::Mov_cr_r32 => end!(supervisor::mov_cr_r32),
+        Code::Cli => step!(supervisor::set_interrupt_flag::<0>),
+        Code::Sti => step!(supervisor::set_interrupt_flag::<1>),
+        Code::Clac => end!(supervisor::set_alignment_check::<0>),
+        Code::Stac => end!(supervisor::set_alignment_check::<1>),
+        Code::Sgdt_m1632_16 => step!(supervisor::sgdt::<u16, O, C>),
+        Code::Sgdt_m1632 => step!(supervisor::sgdt::<u32, O, C>),
+        Code::Sidt_m1632_16 => step!(supervisor::sidt::<u16, O, C>),
+        Code::Sidt_m1632 => step!(supervisor::sidt::<u32, O, C>),
+        Code::Sldt_rm16 | Code::Str_rm16 => {
+            rm!(kind, supervisor::store_no_selector::<R, O, C>)
+        }
+        Code::Sldt_r32m16 | Code::Str_r32m16 => choose!(
+            kind,
+            step!(supervisor::load_no_selector),
+            step!(supervisor::store_no_selector::<InMem, O, C>)
+        ),
+        Code::Smsw_rm16 => rm!(kind, supervisor::smsw::<u16, R, O, C>),
+        Code::Smsw_r32m16 => choose!(
+            kind,
+            step!(supervisor::smsw::<u32, InReg, O, C>),
+            step!(supervisor::smsw::<u16, InMem, O, C>)
+        ),
         Code::Ud0
         | Code::Ud0_r16_rm16
         | Code::Ud0_r32_rm32
@@ -1077,8 +1089,6 @@ fn system<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Entry<O
         | Code::Monitorw
         | Code::Monitord
         | Code::Mwait
-        | Code::Clac
-        | Code::Stac
         | Code::Encls
         | Code::Enclu
         | Code::Enclv

@@ -9,8 +9,9 @@
 //!
 //! # What it does not model
 //!
-//! Rings 0 to 2, interrupt delivery, task switches, 16-bit code segments, debug registers. An
-//! exception, also a page fault, ends the run as a value ([`Exit`]); the host resolves it and runs
+//! Rings 1 and 2, interrupt delivery, task switches, 16-bit code segments, debug registers. Of ring
+//! 0 there is what memory accesses show: supervisor accesses, INVLPG, MOV to and from control
+//! registers, CLI and STI, CLAC and STAC. An exception, also a page fault, ends the run as a value ([`Exit`]); the host resolves it and runs
 //! again, or delivers it. An instruction that decodes and has no handler is an exit of its own.
 //! RCPPS and RSQRTPS give other bits than a particular processor's tables, within the promised
 //! error. RDTSC counts instructions, so that runs repeat.
@@ -77,7 +78,9 @@ pub use flags::Eflags;
 pub use fpu::{F80, Fpu};
 pub use observer::{NoObserver, Observer};
 pub use registers::{Reg, Registers};
-pub use segment::{Descriptor, DescriptorTable, Segment, SegmentRegister, SegmentRights, Selector};
+pub use segment::{
+    Descriptor, DescriptorTable, Segment, SegmentRegister, SegmentRights, Selector, TableRegister,
+};
 
 mod alu;
 mod block;

@@ -1,8 +1,10 @@
 //! What a program sees of the processor: general, segment, floating-point and vector registers.
 
+use pagefault_mmu::Privilege;
+
 use crate::flags::{Eflags, Flags};
 use crate::fpu::Fpu;
-use crate::segment::{Segment, SegmentRegister};
+use crate::segment::{Segment, SegmentRegister, TableRegister};
 
 /// A general register, or register number 0 to 7 of another file, in the order of the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,6 +122,8 @@ pub struct Registers {
     pub(crate) eip: u32,
     pub(crate) flags: Flags,
     pub(crate) segments: [Segment; SegmentRegister::COUNT],
+    pub(crate) gdtr: TableRegister,
+    pub(crate) idtr: TableRegister,
     pub(crate) mxcsr: u32,
     pub(crate) xmm: [u128; 8],
     pub(crate) fpu: Fpu,
@@ -136,6 +140,8 @@ impl Registers {
             eip: 0,
             flags: Flags::new(),
             segments: SegmentRegister::ALL.map(Segment::flat),
+            gdtr: TableRegister::RESET,
+            idtr: TableRegister::RESET,
             mxcsr: Self::MXCSR_RESET,
             xmm: [0; 8],
             fpu: Fpu::new(),
@@ -180,6 +186,31 @@ impl Registers {
     /// Sets a segment register and its cached descriptor, without any check.
     pub const fn set_segment(&mut self, register: SegmentRegister, segment: Segment) {
         self.segments[register as usize] = segment;
+    }
+
+    /// Returns on whose behalf the program accesses memory: CPL, which CS holds.
+    pub const fn privilege(&self) -> Privilege {
+        self.segments[SegmentRegister::Cs as usize].privilege()
+    }
+
+    /// Returns GDTR, as SGDT shows it. Selectors refer to the table that the host fills.
+    pub const fn gdtr(&self) -> TableRegister {
+        self.gdtr
+    }
+
+    /// Sets GDTR.
+    pub const fn set_gdtr(&mut self, value: TableRegister) {
+        self.gdtr = value;
+    }
+
+    /// Returns IDTR, as SIDT shows it. Exceptions go to the host.
+    pub const fn idtr(&self) -> TableRegister {
+        self.idtr
+    }
+
+    /// Sets IDTR.
+    pub const fn set_idtr(&mut self, value: TableRegister) {
+        self.idtr = value;
     }
 
     /// Returns an XMM register.

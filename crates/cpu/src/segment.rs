@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pagefault_mmu::{AccessKind, LinearAddr};
+use pagefault_mmu::{AccessKind, LinearAddr, Privilege};
 
 use crate::exception::{Exception, Vector};
 
@@ -228,6 +228,23 @@ impl Default for DescriptorTable {
     }
 }
 
+/// What GDTR or IDTR holds: where a system table lies. Programs can only look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableRegister {
+    /// Linear address of the table.
+    pub base: LinearAddr,
+    /// The last valid offset, in bytes.
+    pub limit: u16,
+}
+
+impl TableRegister {
+    /// What both hold after reset (SDM Vol. 3A, "Processor State After Reset").
+    pub const RESET: Self = Self {
+        base: LinearAddr::new(0),
+        limit: u16::MAX,
+    };
+}
+
 /// A segment register's content: the selector, and the descriptor it was loaded from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
@@ -268,6 +285,16 @@ impl Segment {
     /// Returns the selector.
     pub const fn selector(&self) -> Selector {
         self.selector
+    }
+
+    /// Returns on whose behalf code in this segment accesses memory, if it is CS: CPL is the
+    /// privilege level that the selector requests.
+    pub const fn privilege(&self) -> Privilege {
+        if self.selector.is_user() {
+            Privilege::User
+        } else {
+            Privilege::Supervisor
+        }
     }
 
     /// Returns the linear address of offset 0; zero when the segment is empty.

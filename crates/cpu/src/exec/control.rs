@@ -1,6 +1,6 @@
 //! Jumps, calls, returns, loops, and software interrupts: everything that ends a block.
 
-use pagefault_mmu::{AccessKind, Stored};
+use pagefault_mmu::{AccessKind, Privilege, Stored};
 
 use super::stack::{self, push, read_stack};
 use super::{Rm, either, size_of};
@@ -176,12 +176,14 @@ pub(crate) fn int1(_: &mut impl Context, _: &Op) -> Result<Flow, Stop> {
     Err(Exception::trap(Vector::DEBUG).into())
 }
 
-/// `INT imm8`: #GP naming the gate, unless the gate is open to programs.
+/// `INT imm8`: at CPL 3 #GP naming the gate, unless the gate is open to programs.
 pub(crate) fn int_imm8(cx: &mut impl Context, op: &Op) -> Result<Flow, Stop> {
     let vector = u8::truncate(op.imm);
-    let exception = match cx.state().gates[usize::from(vector)] {
-        Gate::Open => Exception::trap(Vector::new(vector)),
-        Gate::Closed => Exception::with_code(Vector::GENERAL_PROTECTION, gate_error_code(vector)),
+    let gate = cx.state().gates[usize::from(vector)];
+    let exception = if gate == Gate::Open || cx.state().privilege != Privilege::User {
+        Exception::trap(Vector::new(vector))
+    } else {
+        Exception::with_code(Vector::GENERAL_PROTECTION, gate_error_code(vector))
     };
     Err(exception.into())
 }
@@ -315,16 +317,19 @@ pub(super) fn far_pointer<T: Width>(cx: &mut impl Context, op: &Op) -> Result<(T
     Ok((offset, cx.read::<u16>(selector_at)?))
 }
 
-/// A far jump or call keeps the privilege level, whatever the selector requests.
+/// A far jump or call keeps the privilege level, whatever the selector requests. From ring 0 there
+/// is nowhere to go: every descriptor is one of ring 3.
 fn code_segment(cx: &impl Context, selector: u16) -> Result<Segment, Stop> {
+    require_ring_3(cx)?;
     let selector = Selector::new(selector);
     let segment = cx.state().descriptors.load(SegmentRegister::Cs, selector)?;
     let user = Selector::new(selector.bits() | Selector::USER);
     Ok(segment.with_selector(user))
 }
 
-/// A return may not ask for more privilege than there is.
+/// A return may not ask for more privilege than there is. Returns from ring 0 are not done.
 fn return_segment(cx: &impl Context, selector: u16) -> Result<Segment, Stop> {
+    require_ring_3(cx)?;
     let selector = Selector::new(selector);
     let segment = cx.state().descriptors.load(SegmentRegister::Cs, selector)?;
     if !selector.is_user() {
@@ -332,6 +337,13 @@ fn return_segment(cx: &impl Context, selector: u16) -> Result<Segment, Stop> {
         return Err(Exception::with_code(Vector::GENERAL_PROTECTION, code).into());
     }
     Ok(segment)
+}
+
+fn require_ring_3(cx: &impl Context) -> Result<(), Stop> {
+    match cx.state().privilege {
+        Privilege::User => Ok(()),
+        Privilege::Supervisor | Privilege::Implicit => Err(Stop::Unsupported),
+    }
 }
 
 #[inline(always)]

@@ -27,6 +27,7 @@ pub(crate) mod simd;
 pub(crate) mod sse;
 pub(crate) mod stack;
 pub(crate) mod string;
+pub(crate) mod supervisor;
 pub(crate) mod system;
 pub(crate) mod x87;
 pub(crate) mod x87_parts;

@@ -1,6 +1,6 @@
 //! PUSH, POP and their relatives. Addresses on the stack have 32 bits whatever the operand size.
 
-use pagefault_mmu::{AccessKind, LinearAddr, Stored};
+use pagefault_mmu::{AccessKind, LinearAddr, Privilege, Stored};
 
 use super::{Rm, either, immediate, size_of};
 use crate::context::Context;
@@ -17,6 +17,9 @@ const USER_FLAGS: Eflags = Eflags::STATUS
     .union(Eflags::NESTED_TASK)
     .union(Eflags::ALIGNMENT_CHECK)
     .union(Eflags::ID);
+
+/// What they change at CPL 0 beside these.
+const SUPERVISOR_FLAGS: Eflags = Eflags::INTERRUPT.union(Eflags::IO_PRIVILEGE);
 
 /// Nesting levels of ENTER are taken modulo this.
 const ENTER_LEVELS: u32 = 32;
@@ -179,9 +182,13 @@ pub(crate) fn popf<T: Width>(cx: &mut impl Context, op: &Op) -> Result<(), Stop>
     Ok(())
 }
 
-/// Sets the flags that a program at CPL 3 may set, as far as they fit the operand.
+/// Sets the flags that a program at this CPL may set, as far as they fit the operand.
 pub(super) fn load_flags<T: Width>(cx: &mut impl Context, image: T) {
-    let changed = Eflags::from_bits_truncate(T::MASK) & USER_FLAGS;
+    let allowed = match cx.state().privilege {
+        Privilege::User => USER_FLAGS,
+        Privilege::Supervisor | Privilege::Implicit => USER_FLAGS | SUPERVISOR_FLAGS,
+    };
+    let changed = Eflags::from_bits_truncate(T::MASK) & allowed;
     let new = Eflags::from_bits_truncate(image.zero_extend());
     let old = cx.flags().eflags();
     cx.flags_mut().set_eflags((old - changed) | (new & changed));

@@ -1,10 +1,10 @@
-//! Flag instructions, CPUID, RDTSC, and what is forbidden at CPL 3.
+//! Flag instructions, CPUID, RDTSC, and what is no instruction.
 
 use super::InMem;
 use super::Rm;
 use crate::alu;
 use crate::context::Context;
-use crate::exception::{Stop, general_protection, invalid_opcode};
+use crate::exception::{Stop, invalid_opcode};
 use crate::flags::{Eflags, State};
 use crate::op::Op;
 use crate::registers::Reg;
@@ -41,11 +41,6 @@ pub(crate) fn nop(_: &mut impl Context, _: &Op) -> Result<(), Stop> {
 pub(crate) fn clflush_m8(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     InMem::read::<u8>(cx, op)?;
     Ok(())
-}
-
-/// #GP(0): a privileged instruction, or I/O with IOPL below CPL.
-pub(crate) fn privileged(_: &mut impl Context, _: &Op) -> Result<(), Stop> {
-    Err(general_protection())
 }
 
 /// #UD: an encoding that is undefined, or defined to be, or absent at CPL 3.

@@ -100,6 +100,12 @@ impl<C: Observer> Machine<C> {
 
     /// Maps a page to a frame, with the user's right to read it and these flags.
     pub(crate) fn map(&mut self, addr: u32, frame: FrameNumber, flags: PteFlags) {
+        self.map_leaving_stale(addr, frame, flags);
+        self.mmu.invalidate_page(LinearAddr::new(addr));
+    }
+
+    /// As `map`, and what the TLB holds of the page stays.
+    pub(crate) fn map_leaving_stale(&mut self, addr: u32, frame: FrameNumber, flags: PteFlags) {
         let page = PageNumber::containing(LinearAddr::new(addr));
         let flags = PteFlags::USER | flags;
         let entry = PageEntry {
@@ -108,7 +114,7 @@ impl<C: Observer> Machine<C> {
             execute: Execute::Allowed,
         };
         if let Some(stale) = tables::set_page(self.mmu.mem_mut(), root(), page, entry).unwrap() {
-            stale.invalidate(&mut self.mmu);
+            stale.leave(tables::LeaveReason::Experiment);
         }
     }
 

@@ -4,5 +4,6 @@ mod machine;
 mod quirks;
 mod random_bytes;
 mod run;
+mod supervisor;
 mod used_memory;
 mod x87_parts;
