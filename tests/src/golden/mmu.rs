@@ -1,19 +1,23 @@
 //! Paging cases: what a walk, a TLB and the rights checks must do.
 //!
 //! Each case says which entries lie in memory, how the control registers stand and which accesses
-//! follow; it is replayed on an [`Mmu`](pagefault_mmu::Mmu) of its own. The topic of a file is told
+//! follow; it is replayed on an [`Mmu`](pagefault_mmu::Mmu) of its own,
+//! where it takes instructions with a [`Cpu`](pagefault_cpu::Cpu). The topic of a file is told
 //! by its columns, not by its name.
 
 mod alias;
 mod implicit;
+mod instruction;
 mod judge;
 mod matrix;
 mod misc;
-mod operation;
 mod pdpte;
+mod program;
 mod rmw;
+mod stack;
 mod stage;
 mod straddle;
+mod string;
 mod text;
 mod tlb;
 mod trace;
@@ -36,8 +40,10 @@ enum Topic {
     ReadModifyWrite,
     /// An access or an instruction across a page boundary.
     Straddle,
-    /// A string or stack instruction.
-    Instruction,
+    /// A string instruction.
+    String,
+    /// A stack instruction.
+    Stack,
     /// An access of the processor itself.
     Implicit,
     /// Two ways to the same frame.
@@ -63,8 +69,8 @@ const SIGNS: [(&[&str], Topic); 11] = [
     (&["first", "second", "r1", "r2"], Topic::Alias),
     (&["desc_accessed", "lin"], Topic::Implicit),
     (&["ins", "pteA", "pteB"], Topic::Straddle),
-    (&["ins", "esi"], Topic::Instruction),
-    (&["ins", "esp"], Topic::Instruction),
+    (&["ins", "esi"], Topic::String),
+    (&["ins", "esp"], Topic::Stack),
     (&["ins", "lin", "pde", "pte"], Topic::ReadModifyWrite),
     (&["access", "lin", "pde", "pte"], Topic::Matrix),
 ];
@@ -85,7 +91,8 @@ impl Topic {
             Self::Tlb => tlb::replay(row, config),
             Self::Pdpte => pdpte::replay(row, config),
             Self::Misc => misc::replay(row, config),
-            Self::Instruction => Err(NotRun::Skipped("needs the interpreter")),
+            Self::String => string::replay(row, config),
+            Self::Stack => stack::replay(row, config),
             Self::Trace | Self::Unknown => {
                 Err(NotRun::Skipped("a topic that the runner does not know"))
             }

@@ -1,11 +1,15 @@
-//! Single instructions and corner cases, as far as an MMU alone can make them.
+//! Single instructions and corner cases.
 
 use std::collections::BTreeMap;
 
+use pagefault_cpu::{Exit, Reg, Vector};
 use pagefault_mmu::{AccessKind, LinearAddr, MmuConfig, PageFault};
 
 use crate::golden::mmu::judge::{Differences, NotRun, Verdict};
-use crate::golden::mmu::stage::{DATA, DIRECTORY, Registers, Stage, access_kind, privilege};
+use crate::golden::mmu::program::{Ended, Program};
+use crate::golden::mmu::stage::{
+    DATA, DIRECTORY, Registers, Stage, access_kind, privilege, rights_of,
+};
 use crate::golden::mmu::text::error_text;
 use crate::golden::mmu::tlb::{compare, outcome};
 use crate::golden::table::Row;
@@ -19,7 +23,7 @@ const CR2_INSTRUCTION: u32 = 0xDEAD_0000;
 const CR2_PLAIN: u32 = 0x1234_5678;
 const PDE: u64 = 0x0020_2007;
 const FRAME_5: u64 = 0x0080_5000;
-const NEEDS_CPU: NotRun = NotRun::Skipped("needs the interpreter: an instruction of its own");
+const UNKNOWN: NotRun = NotRun::Skipped("a case that the runner does not know");
 
 pub(super) fn replay(row: Row<'_>, config: &MmuConfig) -> Verdict {
     let case = row.get("case").ok_or(NotRun::Unreadable("case"))?;
@@ -96,35 +100,51 @@ fn low_cr3_bits(stage: &mut Stage, bits: u32) -> Result<Found, NotRun> {
     Ok(all)
 }
 
-/// `clflush1/cpl3/srw`: CLFLUSH is a read of one byte; INVLPG of any address is allowed at CPL 0.
+/// Name and code of single instructions; a memory operand is at EBX.
+const INSTRUCTIONS: [(&str, &[u8]); 10] = [
+    ("clflush1", &[0x0F, 0xAE, 0x3B]),
+    ("prefetch1", &[0x0F, 0x18, 0x0B]),
+    ("lea1", &[0x8D, 0x03]),
+    ("invlpg1", &[0x0F, 0x01, 0x3B]),
+    ("rdcr0", &[0x0F, 0x20, 0xC0]),
+    ("rdcr2", &[0x0F, 0x20, 0xD0]),
+    ("rdcr3", &[0x0F, 0x20, 0xD8]),
+    ("rdcr4", &[0x0F, 0x20, 0xE0]),
+    ("wrcr0", &[0x0F, 0x22, 0xC0]),
+    ("wrcr3", &[0x0F, 0x22, 0xD8]),
+];
+
+/// `clflush1/cpl3/srw`, and without a page `rdcr0/cpl3`.
 fn instruction(stage: &mut Stage, case: &str) -> Result<Found, NotRun> {
     let parts: Vec<&str> = case.split('/').collect();
-    let &[name, cpl, state] = parts.as_slice() else {
-        return Err(NEEDS_CPU);
+    let (name, cpl, state) = match *parts.as_slice() {
+        [name, cpl, state] => (name, cpl, state),
+        [name, cpl] => (name, cpl, "np"),
+        _ => return Err(UNKNOWN),
     };
-    let flags = match state {
-        "np" => 0,
-        "srw" => 0b011,
-        "sro" => 0b001,
-        "urw" => 0b111,
-        "uro" => 0b101,
-        _ => return Err(NEEDS_CPU),
-    };
-    let rights = if flags == 0 { 0 } else { flags };
+    let (_, code) = INSTRUCTIONS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or(UNKNOWN)?;
+    let rights = rights_of(state).ok_or(UNKNOWN)?;
     stage.put(stage.pde_at(ADDR), PDE);
     stage.put(stage.pte_at(ADDR), FRAME_5 | rights);
-    stage.start()?;
     stage.mmu.set_cr2(LinearAddr::new(CR2_INSTRUCTION));
-    let addr = LinearAddr::new(ADDR);
-    let result = match (name, cpl) {
-        ("clflush1", _) => stage.mmu.read::<u8>(addr, privilege_of(cpl)).map(|_| 0),
-        ("invlpg1", "cpl0") => {
-            stage.mmu.invalidate_page(addr);
-            Ok(0)
+    let program = Program::new(privilege_of(cpl), code).with(Reg::Ebx, ADDR);
+    let ended = program.run(stage)?.ended;
+    let mut all = memory(stage, ADDR);
+    let outcome = match ended {
+        Ended::Done => "ok".to_owned(),
+        Ended::PageFault(fault) => format!("#PF({})", error_text(fault.error_code())),
+        Ended::Otherwise(Exit::Exception { exception, .. })
+            if exception.vector == Vector::GENERAL_PROTECTION =>
+        {
+            "#GP".to_owned()
         }
-        _ => return Err(NEEDS_CPU),
+        Ended::Otherwise(exit) => format!("{exit:?}"),
     };
-    Ok(found(stage, ADDR, AccessKind::Read, result))
+    all.insert("1", outcome);
+    Ok(all)
 }
 
 fn privilege_of(cpl: &str) -> pagefault_mmu::Privilege {
@@ -132,12 +152,17 @@ fn privilege_of(cpl: &str) -> pagefault_mmu::Privilege {
 }
 
 fn found(stage: &Stage, addr: u32, kind: AccessKind, result: Result<u32, PageFault>) -> Found {
-    let outcome = match result {
-        Ok(value) => outcome(kind, Ok(value)),
-        Err(fault) => format!("#PF({})", error_text(fault.error_code())),
-    };
+    let mut all = memory(stage, addr);
+    all.insert(
+        "1",
+        outcome(kind, result.map_err(|fault| fault.error_code())),
+    );
+    all
+}
+
+/// Returns the entries and CR2 as they are.
+fn memory(stage: &Stage, addr: u32) -> Found {
     BTreeMap::from([
-        ("1", outcome),
         ("pte", format!("{:x}", stage.get(stage.pte_at(addr)))),
         ("pde", format!("{:x}", stage.get(stage.pde_at(addr)))),
         ("cr2", format!("{:08x}", stage.mmu.control().cr2().bits())),

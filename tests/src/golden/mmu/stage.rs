@@ -7,7 +7,7 @@ use pagefault_mmu::{
 
 use pagefault_mmu::PageFault;
 
-use crate::golden::mmu::judge::{NotRun, number};
+use crate::golden::mmu::judge::{NotRun, entry, number};
 use crate::golden::mmu::text::EntryText;
 use crate::golden::table::Row;
 
@@ -31,6 +31,8 @@ pub(super) const DATA: u32 = 0x1122_3344;
 /// The frames that a 2 MiB or 4 MiB page spans, as a mask of addresses.
 const LARGE_MASKS: [u64; 2] = [0x1F_FFFF, 0x3F_FFFF];
 
+/// A of an entry.
+pub(super) const ACCESSED: u64 = 1 << 5;
 /// The bits of an entry that name a frame.
 const FRAME_BITS: u64 = 0x000F_FFFF_FFFF_F000;
 
@@ -181,6 +183,16 @@ impl Stage {
         }
     }
 
+    /// Returns EFLAGS.AC, as the case sets it.
+    pub(super) fn alignment_check(&self) -> AcFlag {
+        self.registers.ac
+    }
+
+    /// Writes a dword of RAM.
+    pub(super) fn set_dword(&mut self, at: u32, value: u32) {
+        self.mmu.mem_mut().write(phys(at), value);
+    }
+
     /// Reads a dword of RAM.
     pub(super) fn dword(&self, at: u32) -> u32 {
         self.mmu.mem().read(phys(at))
@@ -264,6 +276,40 @@ impl Stage {
     /// Returns where the frame with this number, counted from the first that has a pattern, lies.
     pub(super) fn frame_at(number: u32) -> u32 {
         (FIRST_FRAME + number) << 12
+    }
+}
+
+/// Maps the pages of a row, given as column of the state, address, and column of the entry
+/// afterwards, which names the frame; returns where the frames lie.
+pub(super) fn map_states(
+    stage: &mut Stage,
+    row: Row<'_>,
+    pages: &[(&'static str, u32, &'static str)],
+) -> Result<Vec<u32>, NotRun> {
+    let directory = entry(row, "pde_after")?.ok_or(NotRun::Unreadable("pde_after"))?;
+    let directory = EntryText::exactly(directory.bits() & !ACCESSED);
+    let mut frames = Vec::new();
+    for &(state, addr, after) in pages {
+        let rights = row.get(state).and_then(rights_of);
+        let rights = rights.ok_or(NotRun::Unreadable(state))?;
+        let after = entry(row, after)?.ok_or(NotRun::Unreadable(after))?;
+        let base = after.bits() & FRAME_BITS;
+        let table = EntryText::exactly(base | rights);
+        stage.map(addr, Some(directory), Some(table));
+        frames.push(after.bits_32() & !0xFFF);
+    }
+    Ok(frames)
+}
+
+/// Reads the state of a page: P, R/W and U/S.
+pub(super) fn rights_of(state: &str) -> Option<u64> {
+    match state {
+        "np" => Some(0),
+        "sro" => Some(0b001),
+        "srw" => Some(0b011),
+        "uro" => Some(0b101),
+        "urw" => Some(0b111),
+        _ => None,
     }
 }
 

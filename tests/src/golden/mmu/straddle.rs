@@ -1,16 +1,24 @@
 //! An access, or an instruction, that lies on two pages.
 
-use pagefault_mmu::{LinearAddr, MmuConfig, PageFault, Privilege};
+use pagefault_mmu::{MmuConfig, Privilege};
 
+use crate::golden::mmu::instruction::{self, Inputs};
 use crate::golden::mmu::judge::{Differences, NotRun, Verdict, entry, hex, number};
-use crate::golden::mmu::operation::{self, Effect, Inputs};
-use crate::golden::mmu::rmw::compare_eax;
-use crate::golden::mmu::stage::{Registers, Stage, privilege};
+use crate::golden::mmu::program::{END, Outcome, Program};
+use crate::golden::mmu::stage::{Registers, Stage, phys, privilege};
 use crate::golden::mmu::text::EntryText;
 use crate::golden::table::Row;
 
 /// PS of a directory entry.
 const LARGE: u32 = 1 << 7;
+/// Pages of stack below ESP.
+const STACK_PAGES: u32 = 2;
+/// NOP.
+const NOP: u8 = 0x90;
+/// MOV EAX, 44332211h.
+const MOV_EAX: [u8; 5] = [0xB8, 0x11, 0x22, 0x33, 0x44];
+/// Where the first page's last dword begins.
+const LAST_DWORD: u32 = 0xFFC;
 
 pub(super) fn replay(row: Row<'_>, config: &MmuConfig) -> Verdict {
     let mut stage = Stage::new(config, Registers::of(row)?)?;
@@ -22,20 +30,20 @@ pub(super) fn replay(row: Row<'_>, config: &MmuConfig) -> Verdict {
     let (of_first, of_second) = (entries("pdeA", "pteA")?, entries("pdeB", "pteB")?);
     stage.map(addr, of_first.0, of_first.1);
     stage.map(second, of_second.0, of_second.1);
-    stage.start()?;
+    let frames = [frame(addr, of_first), frame(second, of_second)];
 
-    let result = if is_fetched(name) {
-        fetch_both(&mut stage, addr, second, privilege)
+    let outcome = if is_fetched(name) {
+        run_across(&mut stage, name, privilege, addr, frames)?
     } else {
-        let addr = LinearAddr::new(addr);
-        let made = operation::make(name, &mut stage.mmu, addr, privilege, Inputs::DEFAULT);
-        made.ok_or(NotRun::Skipped(
-            "needs the interpreter: an instruction of its own",
-        ))?
+        let inputs = Inputs::DEFAULT;
+        let program = instruction::program(name, privilege, addr, inputs, STACK_PAGES).ok_or(
+            NotRun::Skipped("an instruction that the runner does not know"),
+        )?;
+        program.run(&mut stage)?
     };
 
     let mut differences = Differences::default();
-    differences.compare_result(row, &stage.mmu, result.map(|_| ()))?;
+    outcome.compare(row, &stage, &mut differences)?;
     for (column, at) in [
         ("pdeA_after", stage.pde_at(addr)),
         ("pdeB_after", stage.pde_at(second)),
@@ -46,33 +54,42 @@ pub(super) fn replay(row: Row<'_>, config: &MmuConfig) -> Verdict {
             differences.compare_entry(column, expected, stage.get(at));
         }
     }
-    // Where code is fetched, the pages hold the snippet instead of the patterns.
-    if !is_fetched(name) && result != Ok(Effect::MemoryUnknown) {
-        let first_at = frame(addr, of_first) + 0xFFC;
-        differences.compare_hex("memA_ffc", hex(row, "memA_ffc")?, stage.dword(first_at));
-        let second_at = frame(second, of_second);
-        differences.compare_hex("memB_0", hex(row, "memB_0")?, stage.dword(second_at));
-        compare_eax(row, result.ok(), &mut differences);
-    }
+    let last = stage.dword(frames[0] + LAST_DWORD);
+    differences.compare_hex("memA_ffc", hex(row, "memA_ffc")?, last);
+    differences.compare_hex("memB_0", hex(row, "memB_0")?, stage.dword(frames[1]));
     Ok(differences)
 }
 
-/// Returns whether the case is about the fetch of the snippet itself.
+/// Returns whether the case is about the fetch of the program itself.
 fn is_fetched(name: &str) -> bool {
     name == "fnop" || name.starts_with("fstr")
 }
 
-/// Fetches on both pages: one instruction that lies on both, or one on each.
-fn fetch_both(
+/// Runs a program that begins with NOP at the end of the first page and goes on in the second, or
+/// whose first instruction lies on both.
+fn run_across(
     stage: &mut Stage,
-    first: u32,
-    second: u32,
+    name: &str,
     privilege: Privilege,
-) -> Result<Effect, PageFault> {
-    for addr in [first, second] {
-        stage.mmu.fetch_page(LinearAddr::new(addr), privilege)?;
+    start: u32,
+    frames: [u32; 2],
+) -> Result<Outcome, NotRun> {
+    let mut code = [NOP; 4].to_vec();
+    code.truncate((start % 0x1000 - LAST_DWORD) as usize);
+    if name == "fnop" {
+        code.push(NOP);
     }
-    Ok(Effect::MemoryUnknown)
+    code.extend(MOV_EAX);
+    code.extend(END);
+    code.push(NOP);
+    for (offset, byte) in (LAST_DWORD..).zip(code) {
+        let at = match offset.checked_sub(0x1000) {
+            None => frames[0] + offset,
+            Some(offset) => frames[1] + offset,
+        };
+        stage.mmu.mem_mut().write(phys(at), byte);
+    }
+    Program::new(privilege, &[]).run_at(stage, start)
 }
 
 /// Returns the address of the page's frame, which its entries name even where they are not present.

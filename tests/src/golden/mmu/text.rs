@@ -54,6 +54,11 @@ impl EntryText {
         Some(entry)
     }
 
+    /// Returns an entry with these bits and no others.
+    pub(super) fn exactly(bits: u64) -> Self {
+        Self { bits, either: 0 }
+    }
+
     /// Returns the bits to start with; those that may be either way are clear.
     pub(super) fn bits(self) -> u64 {
         self.bits
