@@ -117,57 +117,49 @@ pub enum ControlFault {
     },
 }
 
-bitflags! {
-    /// The settings by which a translation's rights are judged, at each access anew.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(crate) struct Rules: u8 {
-        const WRITE_PROTECT = 1 << 0;
-        const SMEP = 1 << 1;
-        const SMAP = 1 << 2;
-        const AC = 1 << 3;
-        const NO_EXECUTE = 1 << 4;
-    }
+/// What the rights of a translation must be for an access: those that are looked at equal those that
+/// are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RightsTest {
+    looked_at: Rights,
+    wanted: Rights,
 }
 
-impl Rules {
-    /// Returns whether an access is allowed.
-    ///
-    /// SDM Vol. 3A, "Determination of Access Rights".
+impl RightsTest {
+    /// The test that no rights fail.
+    const NONE: Self = Self {
+        looked_at: Rights::empty(),
+        wanted: Rights::empty(),
+    };
+
+    fn need(&mut self, rights: Rights) {
+        self.looked_at |= rights;
+        self.wanted |= rights;
+    }
+
+    fn forbid(&mut self, rights: Rights) {
+        self.looked_at |= rights;
+        self.wanted -= rights;
+    }
+
     #[inline(always)]
-    pub(crate) fn allow(self, rights: Rights, access: Access) -> bool {
-        let is_user_page = rights.contains(Rights::USER);
-        let is_fetchable =
-            !(rights.contains(Rights::NO_EXECUTE) && self.contains(Self::NO_EXECUTE));
-        if access.privilege == Privilege::User {
-            return is_user_page
-                && match access.kind {
-                    AccessKind::Read => true,
-                    AccessKind::Write => rights.contains(Rights::WRITABLE),
-                    AccessKind::Fetch => is_fetchable,
-                };
-        }
-        // An implicit access cannot be let through by AC.
-        let is_excused = access.privilege == Privilege::Supervisor && self.contains(Self::AC);
-        let passes_smap = !is_user_page || !self.contains(Self::SMAP) || is_excused;
-        match access.kind {
-            AccessKind::Read => passes_smap,
-            AccessKind::Write => {
-                let may_write =
-                    rights.contains(Rights::WRITABLE) || !self.contains(Self::WRITE_PROTECT);
-                passes_smap && may_write
-            }
-            AccessKind::Fetch => is_fetchable && !(is_user_page && self.contains(Self::SMEP)),
-        }
+    pub(crate) fn passes(self, rights: Rights) -> bool {
+        rights & self.looked_at == self.wanted
     }
 
-    pub(crate) fn fetches(self) -> FetchRights {
-        if self.intersects(Self::SMEP | Self::NO_EXECUTE) {
-            FetchRights::Separate
-        } else {
-            FetchRights::LikeReads
+    /// Returns the test that asks for D, too: a first write needs a walk that sets it.
+    #[inline(always)]
+    pub(crate) fn with_dirty(self) -> Self {
+        Self {
+            looked_at: self.looked_at | Rights::DIRTY,
+            wanted: self.wanted | Rights::DIRTY,
         }
     }
 }
+
+/// The tests of all accesses under the present settings.
+#[derive(Clone, Copy, Debug)]
+struct RightsTests([[RightsTest; AccessKind::COUNT]; Privilege::COUNT]);
 
 /// Where the tables are and how they are read: what one walk needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -181,15 +173,19 @@ pub(crate) struct Paging {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode {
     Off,
-    TwoLevel {
-        directory: FrameNumber,
-        large: LargePages,
-    },
+    TwoLevel(TwoLevel),
     Pae {
         pdpt: PhysAddr,
         pdptes: [Pdpte; 4],
         no_execute: NoExecute,
     },
+}
+
+/// The root of two-level tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TwoLevel {
+    pub(crate) directory: FrameNumber,
+    pub(crate) large: LargePages,
 }
 
 /// CR4.PSE: whether PS=1 in a two-level directory entry counts.
@@ -221,7 +217,7 @@ pub struct Control {
     efer: Efer,
     ac: AcFlag,
     paging: Paging,
-    rules: Rules,
+    tests: RightsTests,
 }
 
 impl Control {
@@ -239,7 +235,7 @@ impl Control {
             efer: Efer::empty(),
             ac: AcFlag::Clear,
             paging,
-            rules: Rules::empty(),
+            tests: RightsTests([[RightsTest::NONE; AccessKind::COUNT]; Privilege::COUNT]),
         }
     }
 
@@ -283,9 +279,71 @@ impl Control {
         &self.paging
     }
 
-    #[inline]
-    pub(crate) fn rules(&self) -> Rules {
-        self.rules
+    /// Returns what the rights must be for an access.
+    #[inline(always)]
+    pub(crate) fn test(&self, access: Access) -> RightsTest {
+        self.tests.0[access.privilege as usize][access.kind as usize]
+    }
+
+    /// Returns whether a fetch's page fault says that it was one.
+    pub(crate) fn fetches(&self) -> FetchRights {
+        if self.cr4.contains(Cr4::SMEP) || self.has_no_execute() {
+            FetchRights::Separate
+        } else {
+            FetchRights::LikeReads
+        }
+    }
+
+    /// Returns whether XD counts.
+    fn has_no_execute(&self) -> bool {
+        matches!(
+            self.paging.mode,
+            Mode::Pae {
+                no_execute: NoExecute::Enabled,
+                ..
+            }
+        )
+    }
+
+    /// Derives the tests from the registers.
+    fn settle_tests(&mut self) {
+        for privilege in Privilege::ALL {
+            for kind in AccessKind::ALL {
+                let test = self.derive_test(Access { kind, privilege });
+                self.tests.0[privilege as usize][kind as usize] = test;
+            }
+        }
+    }
+
+    /// Returns what the rights must be for an access.
+    ///
+    /// SDM Vol. 3A, "Determination of Access Rights".
+    fn derive_test(&self, access: Access) -> RightsTest {
+        let Access { kind, privilege } = access;
+        let mut test = RightsTest::NONE;
+        if kind == AccessKind::Fetch && self.has_no_execute() {
+            test.forbid(Rights::NO_EXECUTE);
+        }
+        if privilege == Privilege::User {
+            test.need(Rights::USER);
+            if kind == AccessKind::Write {
+                test.need(Rights::WRITABLE);
+            }
+            return test;
+        }
+        if kind == AccessKind::Write && self.cr0.contains(Cr0::WRITE_PROTECT) {
+            test.need(Rights::WRITABLE);
+        }
+        // An implicit access cannot be let through by AC.
+        let is_excused = privilege == Privilege::Supervisor && self.ac == AcFlag::Set;
+        let is_prevented = match kind {
+            AccessKind::Fetch => self.cr4.contains(Cr4::SMEP),
+            AccessKind::Read | AccessKind::Write => self.cr4.contains(Cr4::SMAP) && !is_excused,
+        };
+        if is_prevented {
+            test.forbid(Rights::USER);
+        }
+        test
     }
 
     pub(crate) fn set_cr2(&mut self, addr: LinearAddr) {
@@ -294,7 +352,7 @@ impl Control {
 
     pub(crate) fn set_alignment_check(&mut self, ac: AcFlag) {
         self.ac = ac;
-        self.rules.set(Rules::AC, ac == AcFlag::Set);
+        self.settle_tests();
     }
 
     pub(crate) fn with_cr0(&self, bits: u32, mem: &PhysMemory) -> Result<Self, ControlFault> {
@@ -345,7 +403,7 @@ impl Control {
         .derive(mem, false)
     }
 
-    /// Brings `paging` and `rules` in line with the registers.
+    /// Brings `paging` and `tests` in line with the registers.
     ///
     /// The PDPTE registers keep their values unless a load is due (SDM Vol. 3A, "PDPTE Registers").
     fn derive(mut self, mem: &PhysMemory, reload: bool) -> Result<Self, ControlFault> {
@@ -378,20 +436,12 @@ impl Control {
             } else {
                 LargePages::Ignored
             };
-            Mode::TwoLevel {
+            Mode::TwoLevel(TwoLevel {
                 directory: FrameNumber::truncate(self.cr3 >> PAGE_SHIFT),
                 large,
-            }
+            })
         };
-        let is_pae = matches!(self.paging.mode, Mode::Pae { .. });
-        self.rules
-            .set(Rules::WRITE_PROTECT, self.cr0.contains(Cr0::WRITE_PROTECT));
-        self.rules.set(Rules::SMEP, self.cr4.contains(Cr4::SMEP));
-        self.rules.set(Rules::SMAP, self.cr4.contains(Cr4::SMAP));
-        self.rules.set(
-            Rules::NO_EXECUTE,
-            is_pae && no_execute == NoExecute::Enabled,
-        );
+        self.settle_tests();
         Ok(self)
     }
 

@@ -88,18 +88,20 @@ const _: () = assert!(
 
 bitflags! {
     /// What a translation allows: the entries of all levels combined.
+    ///
+    /// The bits lie as they do in the low half of an entry.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Rights: u8 {
+    pub struct Rights: u16 {
         /// R/W is set in every entry.
-        const WRITABLE = 1 << 0;
+        const WRITABLE = 1 << 1;
         /// U/S is set in every entry: a user-mode page.
-        const USER = 1 << 1;
-        /// XD is set in one entry (PAE with EFER.NXE=1 only).
-        const NO_EXECUTE = 1 << 2;
-        /// G is set in the leaf, and CR4.PGE=1.
-        const GLOBAL = 1 << 3;
+        const USER = 1 << 2;
         /// D is set in the leaf.
-        const DIRTY = 1 << 4;
+        const DIRTY = 1 << 6;
+        /// G is set in the leaf, and CR4.PGE=1.
+        const GLOBAL = 1 << 8;
+        /// XD is set in one entry (PAE with EFER.NXE=1 only).
+        const NO_EXECUTE = 1 << 15;
     }
 }
 

@@ -18,6 +18,13 @@ pub enum AccessKind {
     Fetch,
 }
 
+impl AccessKind {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+    /// All of them.
+    pub const ALL: [Self; Self::COUNT] = [Self::Read, Self::Write, Self::Fetch];
+}
+
 /// On whose behalf an access is made.
 ///
 /// SDM Vol. 3A, "Access Rights": supervisor-mode accesses are those made at CPL 0 to 2, and the
@@ -30,6 +37,13 @@ pub enum Privilege {
     Supervisor,
     /// An access that the processor makes to a system structure (descriptor table, TSS) at any CPL.
     Implicit,
+}
+
+impl Privilege {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+    /// All of them.
+    pub const ALL: [Self; Self::COUNT] = [Self::User, Self::Supervisor, Self::Implicit];
 }
 
 /// An access as the MMU judges it.

@@ -14,7 +14,7 @@ use crate::word::Word;
 const LINES: usize = 256;
 
 /// A tag that no access asks for.
-const NO_TAG: u32 = 0;
+pub(crate) const NO_TAG: u32 = 0;
 /// Tag bits beside the page: somebody's access (never all clear), and whose.
 const TAG_USER: u32 = 0b01;
 const TAG_SUPERVISOR: u32 = 0b11;
@@ -129,4 +129,13 @@ pub(crate) fn tag(addr: LinearAddr, privilege: Privilege) -> u32 {
 #[inline(always)]
 pub(crate) fn tag_of<T: Word>(addr: LinearAddr, privilege: Privilege) -> u32 {
     tag(addr.wrapping_add(T::SIZE - 1), privilege)
+}
+
+/// Returns the tag under which a translation is remembered; none if it is not to be.
+#[inline(always)]
+pub(crate) fn tag_in(front: FrontArray, addr: LinearAddr, privilege: Privilege) -> u32 {
+    match (front, privilege) {
+        (FrontArray::On, Privilege::User | Privilege::Supervisor) => tag(addr, privilege),
+        (FrontArray::Off, _) | (_, Privilege::Implicit) => NO_TAG,
+    }
 }

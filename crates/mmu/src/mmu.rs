@@ -18,7 +18,7 @@ use crate::word::Word;
 
 pub use config::{MmuConfig, MmuError};
 
-use translate::ram_addr;
+use translate::{is_on_one_page, ram_addr};
 
 /// Where a store went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct Mmu<O: Observer = NoObserver> {
     /// The clock when the statistics were reset.
     clock_at_reset: u64,
     use_front: FrontArray,
+    /// Whether the TLB is of one level, and there is no paging-structure cache.
+    has_one_level: bool,
     control: Control,
     tracked: TrackedFrames,
     directory: DirectoryCache,
@@ -98,6 +100,7 @@ impl<O: Observer> Mmu<O> {
             looked_up: ByKind::default(),
             clock_at_reset: 0,
             use_front: config.front,
+            has_one_level: config.tlb.has_one_level(),
             control: Control::new(config.physical_bits),
             tracked: TrackedFrames::new(mem.frame_count()),
             directory: DirectoryCache::new(config.tlb.directory_entries),
@@ -159,7 +162,11 @@ impl<O: Observer> Mmu<O> {
             self.count_hit(line.place, addr, AccessKind::Read);
             return Ok(self.load_at(line.base + addr.page_offset()));
         }
-        self.read_slow(addr, privilege)
+        if !is_on_one_page::<T>(addr) {
+            return self.read_crossing(addr, privilege);
+        }
+        let frame = self.translate_read(addr, privilege)?;
+        Ok(self.mem.read(frame.byte(addr.page_offset())))
     }
 
     /// Reads a word if that is a hit that needs nothing but to be counted; otherwise does nothing.
@@ -194,7 +201,16 @@ impl<O: Observer> Mmu<O> {
             self.store_at(line.base + addr.page_offset(), value);
             return Ok(Stored::Plain);
         }
-        self.write_slow(addr, value, privilege)
+        if !is_on_one_page::<T>(addr) {
+            return self.write_crossing(addr, value, privilege);
+        }
+        let frame = self.translate_write(addr, privilege)?;
+        self.mem.write(frame.byte(addr.page_offset()), value);
+        Ok(if self.tracked.note(frame) {
+            Stored::Tracked
+        } else {
+            Stored::Plain
+        })
     }
 
     /// Writes a word if that is a hit that needs nothing but to be counted, into a frame that
@@ -296,7 +312,8 @@ impl<O: Observer> Mmu<O> {
             self.count_hit(line.place, addr, AccessKind::Fetch);
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
-        self.fetch_slow(addr, privilege)
+        let frame = self.translate_fetch(addr, privilege)?;
+        Ok(frame.byte(addr.page_offset()))
     }
 
     /// As [`Mmu::fetch_page`], if that is a hit that needs nothing but to be counted.

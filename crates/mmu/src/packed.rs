@@ -1,37 +1,44 @@
 //! A translation in one word.
 
 use crate::addr::{FrameNumber, PageNumber};
-use crate::entry::{PageSize, Rights};
+use crate::entry::{PageSize, PteFlags, Rights};
+use crate::fault::AccessKind;
 use crate::walk::Leaf;
 
 /// A page that a walk has found or the TLB holds, in one word: it travels in a register, where a
 /// structure of small fields would go through memory in pieces.
 ///
 /// ```text
-///  47 46 45 44 42 40 39    32 31          0
-/// +-----+-----+-----+--------+-------------+
-/// |mapped|size|type | rights |    frame    |
-/// +-----+-----+-----+--------+-------------+
+///  51    50 49  48 47        32 31          0
+/// +--------+------+------------+-------------+
+/// | mapped | size | attributes |    frame    |
+/// +--------+------+------------+-------------+
 /// ```
+///
+/// The attributes are the [`Rights`] and, at their places in a page-table entry, PAT, PCD and PWT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Packed(u64);
 
 const FRAME_MASK: u64 = 0xFFFF_FFFF;
-const RIGHTS_SHIFT: u32 = 32;
-const TYPE_SHIFT: u32 = 40;
-const TYPE_MASK: u64 = 0b111;
-const SIZE_SHIFT: u32 = 44;
-const MAPPED_SHIFT: u32 = 46;
+const ATTRIBUTES_SHIFT: u32 = 32;
+const SIZE_SHIFT: u32 = 48;
+const MAPPED_SHIFT: u32 = 50;
 const SIZE_MASK: u64 = 0b11;
 
 impl Packed {
+    /// Returns a page of this size. `kept` are the flags of the leaf that nothing else decides:
+    /// D, G, PAT, PCD and PWT.
     #[inline(always)]
-    pub(crate) fn new(frame: FrameNumber, size: PageSize, rights: Rights, memory_type: u8) -> Self {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the flags are the low 12 bits"
+    )]
+    pub(crate) fn new(frame: FrameNumber, size: PageSize, rights: Rights, kept: PteFlags) -> Self {
+        let attributes = rights.bits() | kept.bits() as u16;
         let size = size as u64;
         Self(
             u64::from(frame.bits())
-                | u64::from(rights.bits()) << RIGHTS_SHIFT
-                | u64::from(memory_type) << TYPE_SHIFT
+                | u64::from(attributes) << ATTRIBUTES_SHIFT
                 | size << SIZE_SHIFT
                 | size << MAPPED_SHIFT,
         )
@@ -44,13 +51,14 @@ impl Packed {
         FrameNumber::truncate(self.0 as u32)
     }
 
+    /// Returns the rights.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the rights have eight bits"
+        reason = "the attributes have 16 bits"
     )]
     pub(crate) fn rights(self) -> Rights {
-        Rights::from_bits_retain((self.0 >> RIGHTS_SHIFT) as u8)
+        Rights::from_bits_truncate((self.0 >> ATTRIBUTES_SHIFT) as u16)
     }
 
     /// Returns how much may be, or is, held: no more than [`Self::mapped`].
@@ -71,14 +79,21 @@ impl Packed {
         size_of(self.0 >> MAPPED_SHIFT)
     }
 
+    /// Returns PAT, PCD and PWT as an index into the PAT, 0 to 7.
     pub(crate) fn memory_type(self) -> u8 {
-        (self.0 >> TYPE_SHIFT & TYPE_MASK) as u8
+        let flags = PteFlags::from_bits_truncate((self.0 >> ATTRIBUTES_SHIFT) as u32);
+        u8::from(flags.contains(PteFlags::PAT)) << 2
+            | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1
+            | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
     }
 
-    /// Returns the translation with D set.
+    /// Returns the translation after an access of this kind: a write has set D.
     #[inline(always)]
-    pub(crate) fn with_dirty(self) -> Self {
-        Self(self.0 | u64::from(Rights::DIRTY.bits()) << RIGHTS_SHIFT)
+    pub(crate) fn after(self, kind: AccessKind) -> Self {
+        match kind {
+            AccessKind::Write => Self(self.0 | u64::from(Rights::DIRTY.bits()) << ATTRIBUTES_SHIFT),
+            AccessKind::Read | AccessKind::Fetch => self,
+        }
     }
 
     /// Returns what is held for the page's surroundings of this size: their first frame.
@@ -136,7 +151,12 @@ mod tests {
         let page = PageNumber::new(0x401).unwrap();
         let frame = FrameNumber::new(0x0ABC_D401).unwrap();
         let rights = Rights::USER | Rights::DIRTY;
-        let large = Packed::new(frame, PageSize::Mib4, rights, 5);
+        let large = Packed::new(
+            frame,
+            PageSize::Mib4,
+            rights,
+            PteFlags::PAT | PteFlags::WRITE_THROUGH,
+        );
 
         let held = large.held_as(page, PageSize::Mib4);
         let piece = large.held_as(page, PageSize::Small);
@@ -144,7 +164,10 @@ mod tests {
         assert_eq!(held.frame(), FrameNumber::new(0x0ABC_D400).unwrap());
         assert_eq!(held.of_page(page, PageSize::Mib4), large);
         assert_eq!((piece.frame(), piece.size()), (frame, PageSize::Small));
-        assert_eq!((piece.mapped(), piece.rights()), (PageSize::Mib4, rights));
+        assert_eq!(
+            (piece.mapped(), piece.leaf().rights),
+            (PageSize::Mib4, rights)
+        );
         assert_eq!(piece.memory_type(), 5);
     }
 }

@@ -70,22 +70,35 @@ impl PhysMemory {
     }
 
     /// Returns the word at `at`; bytes without RAM read as ones.
-    #[inline]
+    #[inline(always)]
     pub fn read<T: Word>(&self, at: PhysAddr) -> T {
         // A word that is cut by the end of RAM is not split: no bus returns half of one.
-        usize::try_from(at.bits())
-            .ok()
-            .and_then(|at| self.bytes.get(at..))
-            .and_then(T::load)
-            .unwrap_or(T::ALL_ONES)
+        self.load(at.bits()).unwrap_or(T::ALL_ONES)
     }
 
     /// Writes the word at `at`; without RAM there, nothing happens.
-    #[inline]
+    #[inline(always)]
     pub fn write<T: Word>(&mut self, at: PhysAddr, value: T) {
-        if let Some(bytes) = usize::try_from(at.bits())
-            .ok()
-            .and_then(|at| self.bytes.get_mut(at..))
+        self.store(at.bits(), value);
+    }
+
+    /// Returns the word at this many bytes into RAM, or `None` past its end.
+    #[inline(always)]
+    pub(crate) fn load<T: Word>(&self, at: u64) -> Option<T> {
+        // Ends that are computed in 64 bits: addresses have 40 and cannot wrap.
+        let end = at.checked_add(u64::from(T::SIZE))?;
+        let range = usize::try_from(at).ok()?..usize::try_from(end).ok()?;
+        self.bytes.get(range).and_then(T::load)
+    }
+
+    /// Writes the word at this many bytes into RAM; does nothing past its end.
+    #[inline(always)]
+    pub(crate) fn store<T: Word>(&mut self, at: u64, value: T) {
+        let Some(end) = at.checked_add(u64::from(T::SIZE)) else {
+            return;
+        };
+        if let (Ok(at), Ok(end)) = (usize::try_from(at), usize::try_from(end))
+            && let Some(bytes) = self.bytes.get_mut(at..end)
         {
             value.store(bytes);
         }
@@ -119,18 +132,6 @@ impl PhysMemory {
         {
             *target = bytes;
         }
-    }
-
-    /// Returns all of RAM from physical address 0.
-    #[inline(always)]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Returns all of RAM from physical address 0, for writing.
-    #[inline(always)]
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
     }
 }
 

@@ -10,7 +10,7 @@
 use thiserror::Error;
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{GlobalPages, LargePages, Mode, Paging, pdpt_of, read_pdptes};
+use crate::control::{GlobalPages, LargePages, Mode, Paging, TwoLevel, pdpt_of, read_pdptes};
 use crate::entry::{
     NoExecute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pte, PteFlags, SoftwareEntry,
 };
@@ -51,31 +51,43 @@ impl Root {
         self.large_page().small_pages()
     }
 
-    /// Returns the settings under which an editor reads tables: everything that exists counts.
-    fn paging(self, mem: &PhysMemory) -> Paging {
-        let mode = match self {
-            Self::TwoLevel(directory) => Mode::TwoLevel {
-                directory,
-                large: LargePages::Enabled,
-            },
-            Self::Pae(_) => {
-                let pdpt = pdpt_of(self.cr3());
-                let pdptes = read_pdptes(mem, pdpt);
-                Mode::Pae {
-                    pdpt,
-                    pdptes,
-                    no_execute: NoExecute::Enabled,
-                }
+    /// Returns the entries on the way to the page, read as an editor does: everything that exists
+    /// counts.
+    #[inline(always)]
+    fn trail(self, mem: &PhysMemory, page: PageNumber) -> Trail {
+        // Where the way ends is in the trail; why is not asked.
+        let (trail, _) = match self {
+            Self::TwoLevel(directory) => {
+                let tables = TwoLevel {
+                    directory,
+                    large: LargePages::Enabled,
+                };
+                Trail::descend_two_level(mem, &EDITED, tables, page.start())
             }
+            Self::Pae(_) => return self.trail_pae(mem, page),
         };
-        let physical_bits = crate::addr::MAX_PHYSICAL_BITS;
-        Paging {
-            mode,
-            physical_bits,
-            global: GlobalPages::Enabled,
-        }
+        trail
+    }
+
+    #[inline(never)]
+    fn trail_pae(self, mem: &PhysMemory, page: PageNumber) -> Trail {
+        let pdpt = pdpt_of(self.cr3());
+        let mode = Mode::Pae {
+            pdpt,
+            pdptes: read_pdptes(mem, pdpt),
+            no_execute: NoExecute::Enabled,
+        };
+        let (trail, _) = Trail::descend(mem, &Paging { mode, ..EDITED }, page.start());
+        trail
     }
 }
+
+/// The settings under which an editor reads tables.
+const EDITED: Paging = Paging {
+    mode: Mode::Off,
+    physical_bits: crate::addr::MAX_PHYSICAL_BITS,
+    global: GlobalPages::Enabled,
+};
 
 /// What the tables say of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,18 +379,14 @@ impl TableView<'_> {
 /// Returns the last entry on the way to the page: of its table, or where the way ends before.
 #[inline]
 fn last_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<Step> {
-    let mut trail = Trail::default();
-    // Where the way ends is in the trail; why is not asked.
-    let _ = trail.descend(mem, &root.paging(mem), page.start());
+    let trail = root.trail(mem, page);
     trail.table.or(trail.directory).or(trail.pdpt)
 }
 
 /// Returns the table entry of the page.
 #[inline]
 fn table_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Result<Step, NoTable> {
-    last_step(mem, root, page)
-        .filter(|step| step.level == Level::Table)
-        .ok_or(NoTable { page })
+    root.trail(mem, page).table.ok_or(NoTable { page })
 }
 
 fn decode(root: Root, step: Step) -> Entry {
@@ -442,9 +450,7 @@ fn set_directory_entry(
 }
 
 fn directory_step(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<Step> {
-    let mut trail = Trail::default();
-    let _ = trail.descend(mem, &root.paging(mem), page.start());
-    trail.directory
+    root.trail(mem, page).directory
 }
 
 fn store(mem: &mut PhysMemory, root: Root, at: PhysAddr, value: u64) {

@@ -11,11 +11,12 @@ pub mod presets;
 pub(crate) mod statistics;
 pub(crate) mod view;
 
-use crate::addr::PageNumber;
+use crate::addr::{LinearAddr, PAGE_SHIFT, PageNumber};
 use crate::entry::{PageSize, Rights};
 use crate::fault::AccessKind;
+use crate::mmu::MmuConfig;
 use crate::packed::Packed;
-use crate::tlb::array::{Array, Key};
+use crate::tlb::array::{Array, Key, Sets, Touch, Ways};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
 
@@ -71,6 +72,11 @@ impl TlbConfig {
             ..Self::none()
         }
     }
+
+    /// Returns whether there is a first level, and nothing behind it but the tables.
+    pub(crate) fn has_one_level(&self) -> bool {
+        !self.data.is_empty() && self.second.is_empty() && self.directory_entries == 0
+    }
 }
 
 impl Default for TlbConfig {
@@ -84,15 +90,17 @@ impl Default for TlbConfig {
     }
 }
 
-/// Where a translation is held: the array and the slot in it, in one word.
+/// Where a translation is held: the slot among those of all arrays, and whether a hit there changes
+/// more than a stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
-/// Bits of a [`Place`] that tell the slot; those above tell the array.
-const SLOT_BITS: u32 = 16;
+/// Set in a [`Place`] whose policy keeps a state. No array of stamps reaches that far, so that the
+/// one test for the end of the stamps tells both kinds apart.
+const KEEPS_STATE: u32 = 1 << 31;
 
 impl Place {
-    /// The first slot of the first array.
+    /// The first slot.
     pub(crate) const FIRST: Self = Self(0);
 
     #[inline(always)]
@@ -100,23 +108,28 @@ impl Place {
         clippy::cast_possible_truncation,
         reason = "few arrays, of at most 2^16 entries"
     )]
-    fn new(array: usize, slot: usize) -> Self {
-        Self((array as u32) << SLOT_BITS | slot as u32)
+    fn new(slot: usize, touch: Touch) -> Self {
+        match touch {
+            Touch::Stamp => Self(slot as u32),
+            Touch::State => Self(slot as u32 | KEEPS_STATE),
+        }
+    }
+
+    /// Returns where the stamp is; past all of them if a hit changes more.
+    #[inline(always)]
+    fn stamp(self) -> usize {
+        self.0 as usize
     }
 
     #[inline(always)]
-    fn array(self) -> usize {
-        (self.0 >> SLOT_BITS) as usize
-    }
-
-    #[inline(always)]
-    pub(crate) fn slot(self) -> usize {
-        (self.0 & ((1 << SLOT_BITS) - 1)) as usize
+    fn slot(self) -> usize {
+        (self.0 & !KEEPS_STATE) as usize
     }
 }
 
 const _: () = assert!(
-    Geometry::MAX_ENTRIES <= 1 << SLOT_BITS,
+    (MmuConfig::MAX_ARRAYS * LevelId::COUNT) as u64 * Ways::<()>::most_slots(Geometry::MAX_ENTRIES)
+        < KEEPS_STATE as u64,
     "a slot has its bits"
 );
 
@@ -158,11 +171,13 @@ pub(crate) struct Held {
 /// The arrays of all levels.
 #[derive(Clone, Debug)]
 pub(crate) struct Tlb {
-    arrays: Vec<Array<Packed>>,
+    arrays: Vec<Array>,
+    ways: Ways<Packed>,
     /// The arrays of each level, as a range of `arrays`.
     levels: [std::ops::Range<usize>; LevelId::COUNT],
-    /// The array of each level that takes small pages.
+    /// The array of each level that takes small pages, and where it has them.
     for_small: [usize; LevelId::COUNT],
+    small_sets: [Sets; LevelId::COUNT],
     /// Advances with every look-up in a first level: the stamps of true LRU come from it.
     clock: u64,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
@@ -172,25 +187,34 @@ pub(crate) struct Tlb {
 impl Tlb {
     pub(crate) fn new(config: &TlbConfig) -> Self {
         let mut arrays = Vec::new();
+        let mut ways = Ways::new();
         let lists = [&config.data, &config.instruction, &config.second];
         let levels = lists.map(|list| {
             let first = arrays.len();
             arrays.extend(
                 list.iter()
-                    .map(|&geometry| Array::new(geometry, config.seed)),
+                    .map(|&geometry| ways.array(geometry, config.seed)),
             );
             first..arrays.len()
         });
         let for_small = levels.clone().map(|mut level| {
             let first = level.start;
             level
-                .find(|&index| arrays[index].holds_small())
+                .find(|&index| holds_small(&arrays[index]))
                 .unwrap_or(first)
         });
+        let mut small_sets = [Sets::NONE; LevelId::COUNT];
+        for level in LevelId::ALL.map(|level| level as usize) {
+            if !levels[level].is_empty() {
+                small_sets[level] = arrays[for_small[level]].sets();
+            }
+        }
         Self {
             arrays,
+            ways,
             levels,
             for_small,
+            small_sets,
             clock: 0,
             holds_large: false,
         }
@@ -235,7 +259,16 @@ impl Tlb {
     /// Notes a use of what the place holds, at the present time.
     #[inline(always)]
     pub(crate) fn touch(&mut self, place: Place) {
-        self.arrays[place.array()].touch(place.slot(), self.clock);
+        match self.ways.stamp_mut(place.stamp()) {
+            Some(stamp) => *stamp = self.clock,
+            None => self.touch_state(place),
+        }
+    }
+
+    #[inline(never)]
+    fn touch_state(&mut self, place: Place) {
+        let index = self.array_of(place);
+        self.arrays[index].touch_state(place.slot());
     }
 
     /// Counts a look-up that uses what the place holds; `None`, and nothing changes, if its policy
@@ -243,57 +276,83 @@ impl Tlb {
     #[inline(always)]
     pub(crate) fn touch_stamp(&mut self, place: Place) -> Option<()> {
         let time = self.clock + 1;
-        self.arrays
-            .get_mut(place.array())?
-            .touch_stamp(place.slot(), time)?;
+        *self.ways.stamp_mut(place.stamp())? = time;
         self.clock = time;
         Some(())
+    }
+
+    /// Returns the index of the array that has the place.
+    fn array_of(&self, place: Place) -> usize {
+        let begins_before = |array: &Array| array.base() <= place.slot();
+        self.arrays.partition_point(begins_before) - 1
     }
 
     /// Finds what the level holds of the page: by array, smaller pages first.
     #[inline(always)]
     pub(crate) fn find(&self, level: LevelId, page: PageNumber) -> Option<Found> {
-        let range = &self.levels[level as usize];
-        for index in range.start..range.end {
-            let array = &self.arrays[index];
-            if array.holds_small() {
-                let number = u64::from(page.bits());
-                if let Some(slot) = array.find(number, key_of(number, PageSize::Small)) {
-                    return Some(self.found(index, slot, page, PageSize::Small));
-                }
-            }
-            if self.holds_large
-                && let Some(found) = self.find_large(index, page)
-            {
-                return Some(found);
-            }
+        if self.holds_large {
+            return self.find_any(level, page);
         }
-        None
+        // Without large pages, one array of the level holds all that it holds.
+        self.find_small(self.small_sets[level as usize], page)
     }
 
     #[inline(never)]
-    fn find_large(&self, index: usize, page: PageNumber) -> Option<Found> {
-        let array = &self.arrays[index];
+    fn find_any(&self, level: LevelId, page: PageNumber) -> Option<Found> {
+        self.arrays[self.levels[level as usize].clone()]
+            .iter()
+            .find_map(|array| {
+                let small = holds_small(array).then(|| self.find_small(array.sets(), page));
+                small.flatten().or_else(|| self.find_large(array, page))
+            })
+    }
+
+    #[inline(always)]
+    fn find_small(&self, sets: Sets, page: PageNumber) -> Option<Found> {
+        let number = page.bits();
+        let key = key_of(number, PageSize::Small);
+        let slot = self.ways.find(sets, number, key)?;
+        Some(Found {
+            place: Place::new(slot, sets.touch()),
+            leaf: self.ways.payload(slot),
+        })
+    }
+
+    fn find_large(&self, array: &Array, page: PageNumber) -> Option<Found> {
         let held = array.geometry().sizes();
         let large = [PageSize::Mib2, PageSize::Mib4].into_iter();
         let mut large = large.filter(|&size| held.contains(PageSizes::of(size)));
         large.find_map(|size| {
             let number = number_of(page, size);
-            let slot = array.find(number, key_of(number, size))?;
-            Some(self.found(index, slot, page, size))
+            let slot = self.ways.find(array.sets(), number, key_of(number, size))?;
+            Some(Found {
+                place: Place::new(slot, array.sets().touch()),
+                leaf: self.ways.payload(slot).of_page(page, size),
+            })
         })
     }
 
+    /// Puts a small page into the level, which does not hold it, if nothing is to be done but to
+    /// replace the oldest way of a small set; returns where, and the key that made room.
     #[inline(always)]
-    fn found(&self, index: usize, slot: usize, page: PageNumber, size: PageSize) -> Found {
-        Found {
-            place: Place::new(index, slot),
-            leaf: self.arrays[index].payload(slot).of_page(page, size),
+    pub(crate) fn replace_oldest(
+        &mut self,
+        level: LevelId,
+        page: PageNumber,
+        leaf: Packed,
+    ) -> Option<(Place, Option<Key>)> {
+        let sets = self.small_sets[level as usize];
+        if leaf.is_large() || !sets.replaces_oldest() {
+            return None;
         }
+        let key = key_of(page.bits(), PageSize::Small);
+        let (slot, displaced) =
+            self.ways
+                .replace_oldest(sets, page.bits(), key, leaf, self.clock)?;
+        Some((Place::new(slot, Touch::Stamp), displaced))
     }
 
     /// Puts the page into the level, which does not hold it.
-    #[inline(always)]
     pub(crate) fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
         if leaf.is_large() {
             return self.fill_large(level, page, leaf);
@@ -302,7 +361,6 @@ impl Tlb {
     }
 
     /// Puts a large page in; where no array takes it, a piece is kept as a small page.
-    #[inline(never)]
     fn fill_large(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
         self.holds_large = true;
         let mut indices = self.levels[level as usize].clone();
@@ -314,7 +372,6 @@ impl Tlb {
         }
     }
 
-    #[inline(always)]
     fn fill_array(
         &mut self,
         index: usize,
@@ -324,11 +381,11 @@ impl Tlb {
     ) -> Filled {
         let number = number_of(page, size);
         let payload = leaf.held_as(page, size);
-        let clock = self.clock;
-        let (slot, displaced) =
-            self.arrays[index].fill(number, key_of(number, size), payload, clock);
+        let key = key_of(number, size);
+        let array = &mut self.arrays[index];
+        let (slot, displaced) = array.fill(&mut self.ways, number, key, payload, self.clock);
         Filled {
-            place: Place::new(index, slot),
+            place: Place::new(slot, array.sets().touch()),
             size,
             displaced,
         }
@@ -343,26 +400,40 @@ impl Tlb {
             return Refreshed::OtherSize;
         }
         let payload = leaf.held_as(page, old.size());
-        self.arrays[place.array()].set_payload(place.slot(), payload);
+        self.ways.set_payload(place.slot(), payload);
         Refreshed::At(place)
     }
 
     /// Drops what every level holds of the page: of a large page all of it, pieces included.
+    #[inline(always)]
     pub(crate) fn invalidate(&mut self, page: PageNumber) {
-        for array in &mut self.arrays {
-            let number = number_of(page, PageSize::Small);
-            if let Some(slot) = array.find(number, key_of(number, PageSize::Small)) {
-                array.clear(slot);
-            }
+        for level in LevelId::ALL {
+            self.invalidate_small(level, page);
         }
         if self.holds_large {
             self.invalidate_large(page);
         }
     }
 
+    #[inline(always)]
+    fn invalidate_small(&mut self, level: LevelId, page: PageNumber) {
+        let sets = &self.small_sets[level as usize];
+        if !sets.exist() {
+            return;
+        }
+        let key = key_of(page.bits(), PageSize::Small);
+        if let Some(slot) = self.ways.find(*sets, page.bits(), key) {
+            self.ways.clear(slot);
+            if sets.keep_entry_times() {
+                self.arrays[self.for_small[level as usize]].forget(slot);
+            }
+        }
+    }
+
+    #[inline(never)]
     fn invalidate_large(&mut self, page: PageNumber) {
         for array in &mut self.arrays {
-            array.clear_where(|key, payload| {
+            array.clear_where(&mut self.ways, |key, payload| {
                 let size = held_by(key).size.max(payload.mapped());
                 let covers = |page: PageNumber| number_of(page, size);
                 size != PageSize::Small && covers(held_by(key).first) == covers(page)
@@ -375,13 +446,17 @@ impl Tlb {
     }
 
     pub(crate) fn flush_all(&mut self) {
-        self.arrays.iter_mut().for_each(Array::reset);
+        for array in &mut self.arrays {
+            array.reset(&mut self.ways);
+        }
         self.holds_large = false;
     }
 
     pub(crate) fn flush_non_global(&mut self) {
         for array in &mut self.arrays {
-            array.clear_where(|_, payload| !payload.rights().contains(Rights::GLOBAL));
+            array.clear_where(&mut self.ways, |_, payload| {
+                !payload.rights().contains(Rights::GLOBAL)
+            });
         }
     }
 
@@ -390,42 +465,48 @@ impl Tlb {
         &self,
         level: LevelId,
     ) -> impl Iterator<Item = (Place, Held, Packed)> + '_ {
-        self.levels[level as usize].clone().flat_map(move |index| {
-            self.arrays[index]
-                .iter()
-                .map(move |(slot, key, payload)| (Place::new(index, slot), held_by(key), payload))
+        let arrays = &self.arrays[self.levels[level as usize].clone()];
+        arrays.iter().flat_map(move |array| {
+            let place = move |slot| Place::new(slot, array.sets().touch());
+            array
+                .iter(&self.ways)
+                .map(move |(slot, key, payload)| (place(slot), held_by(key), payload))
         })
     }
 
     /// Returns the number of the place's array, counted within its level.
     #[expect(clippy::cast_possible_truncation, reason = "few arrays")]
     pub(crate) fn array_in_level(&self, level: LevelId, place: Place) -> u32 {
-        (place.array() - self.levels[level as usize].start) as u32
+        (self.array_of(place) - self.levels[level as usize].start) as u32
+    }
+
+    /// Returns the set and the way of the place within its array.
+    pub(crate) fn set_and_way(&self, place: Place) -> (u32, u32) {
+        self.arrays[self.array_of(place)].set_and_way(place.slot())
     }
 
     /// Returns how many ways of the place's set were used later, where the policy knows.
     pub(crate) fn age(&self, place: Place) -> Option<u32> {
-        self.arrays[place.array()].age(place.slot())
+        self.arrays[self.array_of(place)].age(&self.ways, place.slot())
     }
+}
 
-    /// Returns the array's number of ways.
-    pub(crate) fn ways_of(&self, place: Place) -> u32 {
-        self.arrays[place.array()].geometry().ways()
-    }
+fn holds_small(array: &Array) -> bool {
+    array.geometry().sizes().contains(PageSizes::SMALL)
 }
 
 /// Returns the number of the page of this size that covers the small page.
 #[inline(always)]
-fn number_of(page: PageNumber, size: PageSize) -> u64 {
-    u64::from(page.bits() / size.small_pages())
+fn number_of(page: PageNumber, size: PageSize) -> u32 {
+    page.bits() / size.small_pages()
 }
 
 /// Bits of a key that tell the page's size; never all clear.
 const KEY_SIZE_BITS: u32 = 2;
 
 #[inline(always)]
-fn key_of(number: u64, size: PageSize) -> Key {
-    number << KEY_SIZE_BITS | (size as u64 + 1)
+fn key_of(number: u32, size: PageSize) -> Key {
+    number << KEY_SIZE_BITS | (size as u32 + 1)
 }
 
 #[inline(always)]
@@ -435,18 +516,14 @@ pub(crate) fn held_by(key: Key) -> Held {
         2 => PageSize::Mib2,
         _ => PageSize::Mib4,
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "keys are made from 20-bit page numbers"
-    )]
-    let number = (key >> KEY_SIZE_BITS) as u32;
+    let number = key >> KEY_SIZE_BITS;
     held_from(number * size.small_pages(), size)
 }
 
 #[inline(always)]
 fn held_from(first: u32, size: PageSize) -> Held {
     Held {
-        first: PageNumber::new(first).unwrap_or(PageNumber::LAST),
+        first: LinearAddr::new(first << PAGE_SHIFT).page(),
         size,
     }
 }

@@ -23,11 +23,12 @@ impl TrackedFrames {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn contains(&self, frame: FrameNumber) -> bool {
-        if self.len == 0 {
-            return false;
-        }
+        self.len != 0 && self.holds(frame)
+    }
+
+    fn holds(&self, frame: FrameNumber) -> bool {
         let words = self.frames.as_raw_slice();
         let word = words.get((frame.bits() / u64::BITS) as usize);
         word.is_some_and(|word| word >> (frame.bits() % u64::BITS) & 1 == 1)

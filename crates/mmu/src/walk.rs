@@ -4,7 +4,7 @@
 //! query or a report calls it as often as it likes.
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{Control, GlobalPages, LargePages, Mode, Paging};
+use crate::control::{Control, GlobalPages, LargePages, Mode, Paging, TwoLevel};
 use crate::entry::{
     Execute, NoExecute, PaeEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
 };
@@ -70,8 +70,7 @@ pub fn walk(mem: &PhysMemory, control: &Control, addr: LinearAddr) -> Walk {
 
 #[inline]
 pub(crate) fn walk_tables(mem: &PhysMemory, paging: &Paging, addr: LinearAddr) -> Walk {
-    let mut trail = Trail::default();
-    let outcome = trail.descend(mem, paging, addr);
+    let (trail, outcome) = Trail::descend(mem, paging, addr);
     Walk::new(addr, &trail, outcome)
 }
 
@@ -89,53 +88,79 @@ impl Trail {
     /// Walks from the root.
     #[inline(always)]
     pub(crate) fn descend(
-        &mut self,
         mem: &PhysMemory,
         paging: &Paging,
         addr: LinearAddr,
-    ) -> Result<Packed, FaultCause> {
+    ) -> (Self, Result<Packed, FaultCause>) {
         match &paging.mode {
-            Mode::Off => Ok(identity(addr)),
-            Mode::TwoLevel { directory, large } => {
-                let at = directory.entry_32(addr.directory_index());
-                let pde = Pde::from_bits(mem.read(at));
-                self.directory = Some(Step::new(Level::Directory, at, u64::from(pde.bits())));
-                self.below_pde(mem, paging, addr, pde, *large)
-            }
-            Mode::Pae {
-                pdpt,
-                pdptes,
-                no_execute,
-            } => {
-                let index = pdpt_index(addr);
-                let at = pdpt.frame().byte(pdpt.page_offset() + index * 8);
-                let pdpte = pdptes[index as usize];
-                self.pdpt = Some(Step::new(Level::Pdpt, at, pdpte.bits()));
-                self.below_pdpte(mem, paging, addr, pdpte, *no_execute)
-            }
+            Mode::Off => (Self::default(), Ok(identity(addr))),
+            Mode::TwoLevel(tables) => Self::descend_two_level(mem, paging, *tables, addr),
+            Mode::Pae { .. } => Self::descend_pae(mem, paging, addr),
         }
     }
 
+    #[inline(always)]
+    pub(crate) fn descend_two_level(
+        mem: &PhysMemory,
+        paging: &Paging,
+        tables: TwoLevel,
+        addr: LinearAddr,
+    ) -> (Self, Result<Packed, FaultCause>) {
+        let mut trail = Self::default();
+        let at = tables.directory.entry_32(addr.directory_index());
+        let pde = Pde::from_bits(mem.read(at));
+        trail.directory = Some(Step::new(Level::Directory, at, u64::from(pde.bits())));
+        let outcome = trail.below_pde(mem, paging, addr, pde, tables.large);
+        (trail, outcome)
+    }
+
+    /// Walks from the PDPTE registers. A function of its own, so that the two-level walk stays in
+    /// registers where it is compiled into its caller.
+    #[inline(never)]
+    fn descend_pae(
+        mem: &PhysMemory,
+        paging: &Paging,
+        addr: LinearAddr,
+    ) -> (Self, Result<Packed, FaultCause>) {
+        let mut trail = Self::default();
+        let Mode::Pae {
+            pdpt,
+            pdptes,
+            no_execute,
+        } = &paging.mode
+        else {
+            return (trail, Err(FaultCause::NotPresent));
+        };
+        let index = pdpt_index(addr);
+        let at = pdpt.frame().byte(pdpt.page_offset() + index * 8);
+        let pdpte = pdptes[index as usize];
+        trail.pdpt = Some(Step::new(Level::Pdpt, at, pdpte.bits()));
+        let outcome = trail.below_pdpte(mem, paging, addr, pdpte, *no_execute);
+        (trail, outcome)
+    }
+
     /// Walks from a directory entry that a paging-structure cache remembers.
+    #[inline(never)]
     pub(crate) fn descend_from(
-        &mut self,
         mem: &PhysMemory,
         paging: &Paging,
         addr: LinearAddr,
         directory_entry: u64,
-    ) -> Result<Packed, FaultCause> {
-        match paging.mode {
+    ) -> (Self, Result<Packed, FaultCause>) {
+        let mut trail = Self::default();
+        let outcome = match paging.mode {
             Mode::Off => Ok(identity(addr)),
             #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
-            Mode::TwoLevel { large, .. } => {
+            Mode::TwoLevel(tables) => {
                 let pde = Pde::from_bits(directory_entry as u32);
-                self.below_pde(mem, paging, addr, pde, large)
+                trail.below_pde(mem, paging, addr, pde, tables.large)
             }
             Mode::Pae { no_execute, .. } => {
                 let pde = PaeEntry::from_bits(directory_entry);
-                self.below_pae_pde(mem, paging, addr, pde, no_execute)
+                trail.below_pae_pde(mem, paging, addr, pde, no_execute)
             }
-        }
+        };
+        (trail, outcome)
     }
 
     /// Returns the entries, top level first.
@@ -289,11 +314,10 @@ impl Walk {
     ///
     /// The page fault that the processor raises for this access.
     pub fn check(&self, control: &Control, access: Access) -> Result<Leaf, PageFault> {
-        let rules = control.rules();
-        let fault = |cause| PageFault::new(self.addr, access, cause, rules.fetches());
+        let fault = |cause| PageFault::new(self.addr, access, cause, control.fetches());
         let leaf = self.outcome.map_err(fault)?;
         let is_judged = control.is_paging();
-        if is_judged && !rules.allow(leaf.rights, access) {
+        if is_judged && !control.test(access).passes(leaf.rights) {
             return Err(fault(FaultCause::Protection));
         }
         Ok(leaf)
@@ -317,36 +341,66 @@ impl Paging {
         table: PteFlags,
         execute: Execute,
     ) -> Packed {
-        // The low three bits mean the same in both entries; rights are granted by both or not.
-        let both = PteFlags::from_bits_retain(directory.bits()) & table;
-        let rights = self.rights(both, table, execute);
-        Packed::new(frame, PageSize::Small, rights, memory_type(table))
+        let granted = directory.bits() & table.bits() & GRANTED;
+        Packed::new(
+            frame,
+            PageSize::Small,
+            rights(granted, execute),
+            table & self.kept(),
+        )
     }
 
     #[inline(never)]
     fn large_leaf(&self, size: PageSize, frame: u32, bits: u32, execute: Execute) -> Packed {
-        let flags = PteFlags::from_bits_truncate(bits);
-        let rights = self.rights(flags, flags, execute);
-        let mut typed = flags;
-        typed.set(PteFlags::PAT, bits & (1 << PAGE_SHIFT) != 0);
+        let mut flags = PteFlags::from_bits_truncate(bits);
+        flags.set(PteFlags::PAT, bits & (1 << PAGE_SHIFT) != 0);
         Packed::new(
             FrameNumber::truncate(frame),
             size,
-            rights,
-            memory_type(typed),
+            rights(bits & GRANTED, execute),
+            flags & self.kept(),
         )
     }
 
+    /// Returns the flags of a leaf that stand for themselves: what is said of the page as a whole.
     #[inline(always)]
-    fn rights(&self, granted: PteFlags, leaf: PteFlags, execute: Execute) -> Rights {
-        let mut rights = Rights::empty();
-        rights.set(Rights::WRITABLE, granted.contains(PteFlags::WRITABLE));
-        rights.set(Rights::USER, granted.contains(PteFlags::USER));
-        rights.set(Rights::NO_EXECUTE, execute == Execute::Never);
-        rights.set(Rights::DIRTY, leaf.contains(PteFlags::DIRTY));
-        let is_global = self.global == GlobalPages::Enabled && leaf.contains(PteFlags::GLOBAL);
-        rights.set(Rights::GLOBAL, is_global);
-        rights
+    fn kept(&self) -> PteFlags {
+        let always = PteFlags::DIRTY
+            .union(PteFlags::PAT)
+            .union(PteFlags::CACHE_DISABLE)
+            .union(PteFlags::WRITE_THROUGH);
+        match self.global {
+            GlobalPages::Enabled => always.union(PteFlags::GLOBAL),
+            GlobalPages::Ignored => always,
+        }
+    }
+}
+
+/// R/W and U/S: rights that the entries of all levels grant together. They lie at the same places
+/// in each.
+const GRANTED: u32 = PteFlags::WRITABLE.union(PteFlags::USER).bits();
+
+const _: () = assert!(
+    PdeFlags::WRITABLE.bits() == PteFlags::WRITABLE.bits()
+        && PdeFlags::USER.bits() == PteFlags::USER.bits()
+        && Rights::WRITABLE.bits() as u32 == PteFlags::WRITABLE.bits()
+        && Rights::USER.bits() as u32 == PteFlags::USER.bits()
+        && Rights::DIRTY.bits() as u32 == PteFlags::DIRTY.bits()
+        && Rights::GLOBAL.bits() as u32 == PteFlags::GLOBAL.bits(),
+    "rights lie as in an entry"
+);
+
+/// Returns the rights of these granted bits.
+#[inline(always)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "granted bits are among the low 12"
+)]
+fn rights(granted: u32, execute: Execute) -> Rights {
+    let granted = Rights::from_bits_retain(granted as u16);
+    match execute {
+        Execute::Allowed => granted,
+        Execute::Never => granted | Rights::NO_EXECUTE,
     }
 }
 
@@ -354,15 +408,7 @@ impl Paging {
 fn identity(addr: LinearAddr) -> Packed {
     let frame = FrameNumber::truncate(addr.page().bits());
     let rights = Rights::WRITABLE | Rights::USER | Rights::DIRTY;
-    Packed::new(frame, PageSize::Small, rights, 0)
-}
-
-/// Returns the PAT index of a small page's flags.
-#[inline(always)]
-fn memory_type(flags: PteFlags) -> u8 {
-    u8::from(flags.contains(PteFlags::PAT)) << 2
-        | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1
-        | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
+    Packed::new(frame, PageSize::Small, rights, PteFlags::empty())
 }
 
 /// Returns bits 31:30, the index into the PDPTEs.
@@ -379,6 +425,6 @@ fn pae_directory_index(addr: LinearAddr) -> u32 {
 pub(crate) fn directory_tag(paging: &Paging, page: PageNumber) -> u32 {
     match paging.mode {
         Mode::Pae { .. } => page.bits() / PageSize::Mib2.small_pages(),
-        Mode::Off | Mode::TwoLevel { .. } => page.bits() / PageSize::Mib4.small_pages(),
+        Mode::Off | Mode::TwoLevel(_) => page.bits() / PageSize::Mib4.small_pages(),
     }
 }

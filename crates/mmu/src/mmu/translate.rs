@@ -2,19 +2,22 @@
 
 use super::{HitRun, Mmu, Stored};
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr};
+use crate::control::Mode;
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
-use crate::front::{FrontArray, Line, tag};
+use crate::front::{Line, NO_TAG, tag_in};
 use crate::observer::{DropCause, Observer};
 use crate::packed::Packed;
+use crate::tlb::array::Key;
 use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
 use crate::walk::Trail;
 use crate::word::Word;
 
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
+    /// Reads a word that lies on two pages.
     #[inline(never)]
-    pub(super) fn read_slow<T: Word>(
+    pub(super) fn read_crossing<T: Word>(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
@@ -23,16 +26,13 @@ impl<O: Observer> Mmu<O> {
             kind: AccessKind::Read,
             privilege,
         };
-        if is_on_one_page::<T>(addr) {
-            let frame = self.translate_read(addr, privilege)?;
-            return Ok(self.mem.read(frame.byte(addr.page_offset())));
-        }
         let span = self.translate_span::<T>(addr, access)?;
         Ok(self.load_span(span))
     }
 
+    /// Writes a word that lies on two pages.
     #[inline(never)]
-    pub(super) fn write_slow<T: Word>(
+    pub(super) fn write_crossing<T: Word>(
         &mut self,
         addr: LinearAddr,
         value: T,
@@ -42,32 +42,8 @@ impl<O: Observer> Mmu<O> {
             kind: AccessKind::Write,
             privilege,
         };
-        if is_on_one_page::<T>(addr) {
-            let frame = self.translate_write(addr, privilege)?;
-            self.mem.write(frame.byte(addr.page_offset()), value);
-            let is_tracked = self.tracked.note(frame);
-            return Ok(if is_tracked {
-                Stored::Tracked
-            } else {
-                Stored::Plain
-            });
-        }
         let span = self.translate_span::<T>(addr, access)?;
         Ok(self.store_span(span, value))
-    }
-
-    #[inline(never)]
-    pub(super) fn fetch_slow(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Result<PhysAddr, PageFault> {
-        let access = Access {
-            kind: AccessKind::Fetch,
-            privilege,
-        };
-        let frame = self.translate(addr, access)?;
-        Ok(frame.byte(addr.page_offset()))
     }
 
     /// Translates every page that a word touches, first page first.
@@ -106,7 +82,7 @@ impl<O: Observer> Mmu<O> {
     }
 
     #[inline(never)]
-    fn translate_read(
+    pub(super) fn translate_read(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
@@ -116,7 +92,7 @@ impl<O: Observer> Mmu<O> {
     }
 
     #[inline(never)]
-    fn translate_write(
+    pub(super) fn translate_write(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
@@ -126,7 +102,7 @@ impl<O: Observer> Mmu<O> {
     }
 
     #[inline(never)]
-    fn translate_fetch(
+    pub(super) fn translate_fetch(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
@@ -135,32 +111,57 @@ impl<O: Observer> Mmu<O> {
         self.translate_as(addr, Access { kind, privilege })
     }
 
-    /// The model itself. Fills the front array on the way.
+    /// The model itself, as far as two-level tables and a TLB of one level go; fills the front array
+    /// on the way.
     ///
     /// What happens often is done here, in registers; each rare turn is a function that finishes the
     /// access on its own.
     #[inline(always)]
     fn translate_as(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
-        if !self.control.is_paging() || !self.tlb.is_present() {
-            return self.translate_without_tlb(addr, access);
+        let Mode::TwoLevel(tables) = self.control.paging().mode else {
+            return self.translate_otherwise(addr, access);
+        };
+        if !self.has_one_level {
+            return self.translate_otherwise(addr, access);
         }
         let kind = access.kind;
         let page = addr.page();
         let level = self.tlb.first_level(kind);
-        self.tlb.tick();
-        self.count_kind(kind);
-
-        let found = self.tlb.find(level, page);
-        self.observer.look_up(level, addr, kind, found.is_some());
-        if let Some(Found { place, leaf }) = found {
-            self.tlb.touch(place);
-            if !self.suffices(leaf.rights(), access) {
-                return self.rewalk(level, addr, access);
-            }
-            return Ok(self.remember(addr, access, leaf, place));
+        if let Some(outcome) = self.look_up_first(level, addr, access) {
+            return outcome;
         }
-        *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
 
+        let paging = self.control.paging();
+        let (trail, outcome) = Trail::descend_two_level(&self.mem, paging, tables, addr);
+        self.count_walk(addr, &trail);
+        let leaf = match outcome {
+            Ok(leaf) => leaf,
+            Err(cause) => return Err(self.refuse(addr, access, cause)),
+        };
+        if !self.control.test(access).passes(leaf.rights()) {
+            return Err(self.refuse(addr, access, FaultCause::Protection));
+        }
+        self.mark(&trail, kind);
+        let leaf = leaf.after(kind);
+        let place = self.fill(level, page, leaf);
+        Ok(self.remember(addr, access, leaf, place))
+    }
+
+    /// The model of everything: any mode, any levels, and a paging-structure cache.
+    #[inline(never)]
+    fn translate_otherwise(
+        &mut self,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<FrameNumber, PageFault> {
+        if !self.control.is_paging() || !self.tlb.is_present() {
+            return self.translate_without_tlb(addr, access);
+        }
+        let page = addr.page();
+        let level = self.tlb.first_level(access.kind);
+        if let Some(outcome) = self.look_up_first(level, addr, access) {
+            return outcome;
+        }
         if self.tlb.has(LevelId::L2) {
             return self.look_up_second(level, addr, access);
         }
@@ -171,6 +172,31 @@ impl<O: Observer> Mmu<O> {
             }
             Err(cause) => Err(self.refuse(addr, access, cause)),
         }
+    }
+
+    /// Looks the page up in a first level. `None` is a miss.
+    #[inline(always)]
+    fn look_up_first(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Option<Result<FrameNumber, PageFault>> {
+        self.tlb.tick();
+        self.count_kind(access.kind);
+        let found = self.tlb.find(level, addr.page());
+        self.observer
+            .look_up(level, addr, access.kind, found.is_some());
+        let Some(Found { place, leaf }) = found else {
+            let misses = &mut self.statistics.levels[level as usize].misses;
+            *misses.of_mut(access.kind) += 1;
+            return None;
+        };
+        self.tlb.touch(place);
+        if !self.suffices(leaf.rights(), access) {
+            return Some(self.rewalk(level, addr, access));
+        }
+        Some(Ok(self.remember(addr, access, leaf, place)))
     }
 
     #[inline(never)]
@@ -228,8 +254,11 @@ impl<O: Observer> Mmu<O> {
     /// been changed since, and processors look before they fault.
     #[inline(always)]
     fn suffices(&self, rights: Rights, access: Access) -> bool {
-        let needs_dirty = access.kind == AccessKind::Write && !rights.contains(Rights::DIRTY);
-        !needs_dirty && self.control.rules().allow(rights, access)
+        let test = self.control.test(access);
+        match access.kind {
+            AccessKind::Write => test.with_dirty().passes(rights),
+            AccessKind::Read | AccessKind::Fetch => test.passes(rights),
+        }
     }
 
     /// Walks although a translation is cached, and brings what is cached up to date.
@@ -268,9 +297,9 @@ impl<O: Observer> Mmu<O> {
     /// Walks, judges and marks; says why the access is refused, if it is.
     #[inline(always)]
     fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Packed, FaultCause> {
-        let mut trail = Trail::default();
-        let leaf = self.counted_walk(addr, &mut trail)?;
-        if !self.control.rules().allow(leaf.rights(), access) {
+        let (trail, outcome) = self.counted_walk(addr);
+        let leaf = outcome?;
+        if !self.control.test(access).passes(leaf.rights()) {
             return Err(FaultCause::Protection);
         }
         self.mark(&trail, access.kind);
@@ -281,16 +310,13 @@ impl<O: Observer> Mmu<O> {
             self.directory
                 .remember(paging, addr.page(), directory.value);
         }
-        Ok(match access.kind {
-            AccessKind::Write => leaf.with_dirty(),
-            AccessKind::Read | AccessKind::Fetch => leaf,
-        })
+        Ok(leaf.after(access.kind))
     }
 
     /// Raises a page fault: what is cached of the page goes, and CR2 is loaded.
     #[inline(never)]
     fn refuse(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
-        let fault = PageFault::new(addr, access, cause, self.control.rules().fetches());
+        let fault = PageFault::new(addr, access, cause, self.control.fetches());
         *self.statistics.faults_mut(cause).of_mut(access.kind) += 1;
         self.observer.fault(&fault);
         self.observer
@@ -304,20 +330,26 @@ impl<O: Observer> Mmu<O> {
     }
 
     #[inline(always)]
-    fn counted_walk(&mut self, addr: LinearAddr, trail: &mut Trail) -> Result<Packed, FaultCause> {
+    fn counted_walk(&mut self, addr: LinearAddr) -> (Trail, Result<Packed, FaultCause>) {
         let paging = self.control.paging();
         let remembered = if self.directory.exists() {
             self.directory.find(paging, addr.page())
         } else {
             None
         };
-        let outcome = match remembered {
-            Some(entry) => trail.descend_from(&self.mem, paging, addr, entry),
-            None => trail.descend(&self.mem, paging, addr),
+        let (trail, outcome) = match remembered {
+            Some(entry) => Trail::descend_from(&self.mem, paging, addr, entry),
+            None => Trail::descend(&self.mem, paging, addr),
         };
+        self.statistics.directory_hits += u64::from(remembered.is_some());
+        self.count_walk(addr, &trail);
+        (trail, outcome)
+    }
+
+    #[inline(always)]
+    fn count_walk(&mut self, addr: LinearAddr, trail: &Trail) {
         self.statistics.walks += 1;
         self.statistics.walk_references += trail.memory_references();
-        self.statistics.directory_hits += u64::from(remembered.is_some());
         // Spelled out: an iterator over the three would keep them in memory.
         if let Some(step) = &trail.pdpt {
             self.observer.walk_step(addr, step);
@@ -328,7 +360,6 @@ impl<O: Observer> Mmu<O> {
         if let Some(step) = &trail.table {
             self.observer.walk_step(addr, step);
         }
-        outcome
     }
 
     /// Sets A in the entries that were used, and D in the leaf for a write.
@@ -375,6 +406,18 @@ impl<O: Observer> Mmu<O> {
     /// Puts a translation into a level that does not hold the page, and returns where it is.
     #[inline(always)]
     fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
+        let Some((place, displaced)) = self.tlb.replace_oldest(level, page, leaf) else {
+            return self.fill_by_policy(level, page, leaf);
+        };
+        self.observer.fill(level, page.start());
+        if let Some(key) = displaced {
+            self.displace(level, key);
+        }
+        place
+    }
+
+    #[inline(never)]
+    fn fill_by_policy(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
         let Filled {
             place,
             size,
@@ -386,20 +429,27 @@ impl<O: Observer> Mmu<O> {
             self.front.clear();
         }
         if let Some(key) = displaced {
-            let held = held_by(key);
-            self.statistics.levels[level as usize].evictions += 1;
-            self.observer.evict(level, held.first.start());
-            if level != LevelId::L2 {
-                match held.size {
-                    PageSize::Small => self.front.clear_page(held.first),
-                    PageSize::Mib2 | PageSize::Mib4 => self.front.clear(),
-                }
-            }
+            self.displace(level, key);
         }
         place
     }
 
+    /// Counts what made room, and drops the lines that stand for it.
+    #[inline(always)]
+    fn displace(&mut self, level: LevelId, key: Key) {
+        let held = held_by(key);
+        self.statistics.levels[level as usize].evictions += 1;
+        self.observer.evict(level, held.first.start());
+        if level != LevelId::L2 {
+            match held.size {
+                PageSize::Small => self.front.clear_page(held.first),
+                PageSize::Mib2 | PageSize::Mib4 => self.front.clear(),
+            }
+        }
+    }
+
     /// Drops the page from every level, with all lines that stand for it.
+    #[inline(always)]
     pub(super) fn drop_page(&mut self, page: PageNumber) {
         self.drop_front(page);
         self.tlb.invalidate(page);
@@ -425,17 +475,19 @@ impl<O: Observer> Mmu<O> {
         place: Place,
     ) -> FrameNumber {
         let frame = leaf.frame();
-        let is_used = self.use_front == FrontArray::On && access.privilege != Privilege::Implicit;
-        let Some(base) = self.ram_base(frame).filter(|_| is_used) else {
+        let tag = tag_in(self.use_front, addr, access.privilege);
+        if tag == NO_TAG {
+            return frame;
+        }
+        let Some(base) = self.ram_base(frame) else {
             return frame;
         };
-        let tag = tag(addr, access.privilege);
-        let tag_if = |allowed: bool| if allowed { tag } else { 0 };
+        let tag_if = |allowed: bool| if allowed { tag } else { NO_TAG };
         let allow = |kind| self.suffices(leaf.rights(), Access { kind, ..access });
         if access.kind == AccessKind::Fetch {
             let line = Line {
                 read: tag,
-                write: 0,
+                write: NO_TAG,
                 base,
                 place,
             };
@@ -512,18 +564,12 @@ impl<O: Observer> Mmu<O> {
 
     #[inline(always)]
     pub(super) fn load_at<T: Word>(&self, at: u32) -> T {
-        self.mem
-            .bytes()
-            .get(at as usize..)
-            .and_then(T::load)
-            .unwrap_or(T::ALL_ONES)
+        self.mem.load(u64::from(at)).unwrap_or(T::ALL_ONES)
     }
 
     #[inline(always)]
     pub(super) fn store_at<T: Word>(&mut self, at: u32, value: T) {
-        if let Some(bytes) = self.mem.bytes_mut().get_mut(at as usize..) {
-            value.store(bytes);
-        }
+        self.mem.store(u64::from(at), value);
     }
 
     pub(super) fn load_span<T: Word>(&self, span: Span) -> T {
@@ -595,6 +641,6 @@ fn low_flags(entry: u64) -> PteFlags {
 
 /// Returns whether the word lies on one page.
 #[inline(always)]
-fn is_on_one_page<T: Word>(addr: LinearAddr) -> bool {
+pub(super) fn is_on_one_page<T: Word>(addr: LinearAddr) -> bool {
     addr.page_offset() <= PAGE_SIZE - T::SIZE
 }

@@ -1,89 +1,260 @@
 //! One set-associative array of translations, with exact replacement state.
 
-use crate::tlb::geometry::{Geometry, Index, PageSizes};
+use crate::tlb::geometry::{Geometry, Index};
 use crate::tlb::policy::Policy;
 
 /// A key of an array: a page number and, with it, whatever tells pages of different sizes apart.
 ///
 /// Zero is no key: it marks an invalid way.
-pub(crate) type Key = u64;
+pub(crate) type Key = u32;
 
-/// Ways of most arrays: loops over them are unrolled.
-const COMMON_WAYS: usize = 4;
+/// Ways that are looked at together.
+const QUAD: usize = 4;
 
 /// What an invalid way holds.
 const INVALID: Key = 0;
 
-/// The ways of an array, with a payload each.
+/// The stamp of a way that fills a quad and is none of the array's: it never makes room.
+const PADDING: u64 = u64::MAX;
+
+/// The ways of all arrays: what a look-up compares, what a hit stamps and what it answers lie each
+/// in a row of their own. A set begins on a quad.
 #[derive(Clone, Debug)]
-pub(crate) struct Array<P> {
-    geometry: Geometry,
-    /// The geometry's ways and its sets less one, ready for the look-up.
-    ways_per_set: usize,
-    set_mask: u64,
-    /// How far the page number is shifted before it is folded into itself to choose a set: out of
-    /// sight where nothing is folded.
-    fold_shift: u32,
-    /// Whether the array holds small pages.
-    holds_small: bool,
-    ways: Vec<Way<P>>,
-    /// A word a set: the trees and bits of the PLRU policies, or FIFO's next way.
-    states: Vec<u64>,
-    touch: Touch,
-    random: u64,
+pub(crate) struct Ways<P> {
+    keys: Vec<[Key; QUAD]>,
+    /// When a way was last used, by the caller's clock: exact LRU order. 0 while it is invalid,
+    /// which is before any use. Policies that keep no stamps let hits write here all the same.
+    stamps: Vec<[u64; QUAD]>,
+    payloads: Vec<[P; QUAD]>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Way<P> {
-    key: Key,
-    /// When the way was last used, by the caller's clock: exact LRU order. 0 while it is invalid,
-    /// which is before any use.
-    stamp: u64,
-    payload: P,
+impl<P> Ways<P> {
+    /// Returns how many slots an array of so many entries takes at most.
+    pub(crate) const fn most_slots(entries: u32) -> u64 {
+        entries as u64 * QUAD as u64
+    }
 }
 
-impl<P> Way<P> {
+impl<P: Copy + Default> Ways<P> {
+    pub(crate) fn new() -> Self {
+        Self {
+            keys: Vec::new(),
+            stamps: Vec::new(),
+            payloads: Vec::new(),
+        }
+    }
+
+    /// Returns an array whose ways follow those that there are.
+    pub(crate) fn array(&mut self, geometry: Geometry, seed: u64) -> Array {
+        let sets = Sets::new(geometry, self.keys.len());
+        let len = self.keys.len() + geometry.sets() as usize * sets.quads as usize;
+        self.keys.resize(len, [INVALID; QUAD]);
+        self.stamps.resize(len, [PADDING; QUAD]);
+        self.payloads.resize(len, [P::default(); QUAD]);
+        let mut array = Array::new(geometry, sets, seed);
+        array.reset(self);
+        array
+    }
+
+    /// Returns the slot in the set of the page number that holds the key.
     #[inline(always)]
-    fn invalidate(&mut self) {
-        self.key = INVALID;
-        self.stamp = 0;
+    pub(crate) fn find(&self, sets: Sets, number: u32, key: Key) -> Option<usize> {
+        let first = sets.first_quad(number);
+        if sets.quads == 1 {
+            let way = position(self.keys.get(first)?, key)?;
+            return Some(first * QUAD + way);
+        }
+        self.find_in_quads(first, sets.quads, key)
+    }
+
+    #[inline(never)]
+    fn find_in_quads(&self, first: usize, quads: u32, key: Key) -> Option<usize> {
+        let set = self.keys.get(first..first + quads as usize)?;
+        let way = set.as_flattened().iter().position(|&held| held == key)?;
+        Some(first * QUAD + way)
+    }
+
+    /// Puts a translation in the way of the page number's set that was not used for the longest
+    /// time, and returns the slot, and the key that was displaced. The set must be one quad, and
+    /// stamps decide.
+    #[inline(always)]
+    pub(crate) fn replace_oldest(
+        &mut self,
+        sets: Sets,
+        number: u32,
+        key: Key,
+        payload: P,
+        clock: u64,
+    ) -> Option<(usize, Option<Key>)> {
+        let quad = sets.first_quad(number);
+        let keys = self.keys.get_mut(quad)?;
+        let stamps = self.stamps.get_mut(quad)?;
+        let payloads = self.payloads.get_mut(quad)?;
+        let way = oldest(stamps);
+        let old = std::mem::replace(&mut keys[way], key);
+        stamps[way] = clock;
+        payloads[way] = payload;
+        Some((quad * QUAD + way, (old != INVALID).then_some(old)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn payload(&self, slot: usize) -> P {
+        self.payloads
+            .as_flattened()
+            .get(slot)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn set_payload(&mut self, slot: usize, payload: P) {
+        self.payloads.as_flattened_mut()[slot] = payload;
+    }
+
+    /// Returns where the time of the slot's last use is kept, or `None` past the last slot.
+    #[inline(always)]
+    pub(crate) fn stamp_mut(&mut self, slot: usize) -> Option<&mut u64> {
+        self.stamps.as_flattened_mut().get_mut(slot)
+    }
+
+    /// Drops what the slot holds; the replacement state of its set stays.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self, slot: usize) {
+        let (quad, way) = (slot / QUAD, slot % QUAD);
+        if let (Some(keys), Some(stamps)) = (self.keys.get_mut(quad), self.stamps.get_mut(quad)) {
+            keys[way] = INVALID;
+            stamps[way] = 0;
+        }
+    }
+}
+
+/// How a page number selects a set, as a run of quads among those of all arrays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sets {
+    base: u32,
+    quads: u32,
+    mask: u32,
+    /// How far the page number is shifted before it is folded into itself: out of sight where
+    /// nothing is folded.
+    fold_shift: u32,
+    touch: Touch,
+    room: Room,
+}
+
+/// How a set makes room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// The smallest stamp of its only quad tells.
+    OldestOfQuad,
+    /// The earliest time of entry tells.
+    FirstIn,
+    /// The array decides.
+    ByPolicy,
+}
+
+impl Sets {
+    /// No sets: nothing is found there.
+    pub(crate) const NONE: Self = Self {
+        base: 0,
+        quads: 0,
+        mask: 0,
+        fold_shift: 0,
+        touch: Touch::Stamp,
+        room: Room::ByPolicy,
+    };
+
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 entries")]
+    fn new(geometry: Geometry, base: usize) -> Self {
+        let quads = geometry.ways().div_ceil(QUAD as u32);
+        Self {
+            base: base as u32,
+            quads,
+            room: match geometry.policy() {
+                Policy::Lru if quads == 1 => Room::OldestOfQuad,
+                Policy::Fifo => Room::FirstIn,
+                _ => Room::ByPolicy,
+            },
+            mask: geometry.sets() - 1,
+            fold_shift: match geometry.index() {
+                Index::LowBits => u32::BITS - 1,
+                Index::XorFold => geometry.sets().trailing_zeros(),
+            },
+            touch: match geometry.policy() {
+                Policy::Lru | Policy::Fifo | Policy::Random => Touch::Stamp,
+                Policy::TreePlru
+                | Policy::TreePlruPointed
+                | Policy::BitPlru
+                | Policy::Mru3Plru4 => Touch::State,
+            },
+        }
+    }
+
+    /// Returns whether the array notes when its ways were filled, besides their stamps.
+    #[inline(always)]
+    pub(crate) fn keep_entry_times(self) -> bool {
+        self.room == Room::FirstIn
+    }
+
+    /// Returns whether there are any.
+    #[inline(always)]
+    pub(crate) fn exist(self) -> bool {
+        self.quads != 0
+    }
+
+    #[inline(always)]
+    fn first_quad(self, number: u32) -> usize {
+        let number = number ^ (number >> self.fold_shift);
+        (self.base + (number & self.mask) * self.quads) as usize
+    }
+
+    /// Returns what a hit changes.
+    #[inline(always)]
+    pub(crate) fn touch(self) -> Touch {
+        self.touch
+    }
+
+    /// Returns whether [`Ways::replace_oldest`] is all that a fill takes.
+    #[inline(always)]
+    pub(crate) fn replaces_oldest(self) -> bool {
+        self.room == Room::OldestOfQuad
     }
 }
 
 /// What a hit changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Touch {
+pub(crate) enum Touch {
+    /// A stamp, or nothing that the policy would see.
     Stamp,
+    /// The state of the set.
     State,
-    Nothing,
 }
 
-impl<P: Copy + Default> Array<P> {
-    pub(crate) fn new(geometry: Geometry, seed: u64) -> Self {
-        let empty = Way {
-            key: INVALID,
-            stamp: 0,
-            payload: P::default(),
-        };
-        let touch = match geometry.policy() {
-            Policy::Lru => Touch::Stamp,
-            Policy::TreePlru | Policy::TreePlruPointed | Policy::BitPlru | Policy::Mru3Plru4 => {
-                Touch::State
-            }
-            Policy::Fifo | Policy::Random => Touch::Nothing,
+/// An array: a run of sets, and by what rules they are used.
+///
+/// Slots are counted over the ways of all arrays, with those that fill up quads.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    geometry: Geometry,
+    sets: Sets,
+    /// A word a set: the trees and bits of the PLRU policies.
+    states: Vec<u64>,
+    /// FIFO's time of entry, by slot from the first one; hits do not touch it.
+    entered: Vec<u64>,
+    random: u64,
+}
+
+impl Array {
+    fn new(geometry: Geometry, sets: Sets, seed: u64) -> Self {
+        let slots = geometry.sets() as usize * sets.quads as usize * QUAD;
+        let entered = match geometry.policy() {
+            Policy::Fifo => vec![0; slots],
+            _ => Vec::new(),
         };
         Self {
             geometry,
-            ways_per_set: geometry.ways() as usize,
-            set_mask: u64::from(geometry.sets() - 1),
-            fold_shift: match geometry.index() {
-                Index::LowBits => u64::BITS - 1,
-                Index::XorFold => geometry.sets().trailing_zeros(),
-            },
-            holds_small: geometry.sizes().contains(PageSizes::SMALL),
-            ways: vec![empty; geometry.entries() as usize],
+            sets,
             states: vec![0; geometry.sets() as usize],
-            touch,
+            entered,
             // The generator must not stand at 0, which it would never leave.
             random: seed | 1 << 63,
         }
@@ -93,103 +264,97 @@ impl<P: Copy + Default> Array<P> {
         self.geometry
     }
 
-    /// Returns whether the array holds small pages.
+    /// Returns how a page number selects a set.
     #[inline(always)]
-    pub(crate) fn holds_small(&self) -> bool {
-        self.holds_small
+    pub(crate) fn sets(&self) -> Sets {
+        self.sets
     }
 
-    /// Returns the first slot of the set that holds this page number.
-    #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "masked by the number of sets"
-    )]
-    fn first_slot(&self, number: u64) -> usize {
-        let number = number ^ (number >> self.fold_shift);
-        (number & self.set_mask) as usize * self.ways_per_set
+    /// Returns the first slot.
+    pub(crate) fn base(&self) -> usize {
+        self.sets.base as usize * QUAD
     }
 
-    /// Returns the slot that holds `key`, whose page number selects the set.
-    #[inline(always)]
-    pub(crate) fn find(&self, number: u64, key: Key) -> Option<usize> {
-        let first = self.first_slot(number);
-        let set = self.ways.get(first..first + self.ways_per_set)?;
-        let way = match <&[Way<P>; COMMON_WAYS]>::try_from(set) {
-            Ok(four) => position(four, key)?,
-            Err(_) => position(set, key)?,
-        };
-        Some(first + way)
+    /// Returns the set and the way of a slot.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 entries")]
+    pub(crate) fn set_and_way(&self, slot: usize) -> (u32, u32) {
+        let in_array = (slot - self.base()) as u32;
+        let in_set = self.sets.quads * QUAD as u32;
+        (in_array / in_set, in_array % in_set)
     }
 
-    /// Notes a use of the slot at the time `clock`.
-    #[inline(always)]
-    pub(crate) fn touch(&mut self, slot: usize, clock: u64) {
-        match self.touch {
-            Touch::Stamp => self.ways[slot].stamp = clock,
-            Touch::Nothing => {}
-            Touch::State => self.touch_state(slot),
-        }
+    /// Returns the slots, set by set, without those that fill up quads.
+    fn slots(&self) -> impl Iterator<Item = usize> + use<> {
+        let (base, sets) = (self.base(), self.geometry.sets() as usize);
+        let (in_set, ways) = (
+            self.sets.quads as usize * QUAD,
+            self.geometry.ways() as usize,
+        );
+        (0..sets).flat_map(move |set| {
+            let first = base + set * in_set;
+            first..first + ways
+        })
     }
 
-    /// Notes a use of the slot, if that changes no more than its stamp.
-    #[inline(always)]
-    pub(crate) fn touch_stamp(&mut self, slot: usize, clock: u64) -> Option<()> {
-        match self.touch {
-            Touch::Stamp => self.ways.get_mut(slot)?.stamp = clock,
-            Touch::Nothing => {}
-            Touch::State => return None,
-        }
-        Some(())
-    }
-
-    fn touch_state(&mut self, slot: usize) {
-        let ways = self.geometry.ways();
-        #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 slots")]
-        let (set, way) = (slot / ways as usize, slot as u32 % ways);
-        self.states[set] = self.geometry.policy().touched(self.states[set], way, ways);
+    /// Notes a use of the slot in the state of its set.
+    pub(crate) fn touch_state(&mut self, slot: usize) {
+        let (set, way) = self.set_and_way(slot);
+        let state = &mut self.states[set as usize];
+        *state = self
+            .geometry
+            .policy()
+            .touched(*state, way, self.geometry.ways());
     }
 
     /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
-    #[inline(always)]
-    pub(crate) fn fill(
+    pub(crate) fn fill<P: Copy + Default>(
         &mut self,
-        number: u64,
+        ways: &mut Ways<P>,
+        number: u32,
         key: Key,
         payload: P,
         clock: u64,
     ) -> (usize, Option<Key>) {
-        let first = self.first_slot(number);
-        let slot = first + self.victim(first);
-        let old = self.ways[slot].key;
-        self.ways[slot] = Way {
-            key,
-            stamp: clock,
-            payload,
-        };
-        if self.touch == Touch::State {
-            self.touch_state(slot);
-        }
+        let slot = self.make_room(ways, self.sets.first_quad(number), clock);
+        let (quad, way) = (slot / QUAD, slot % QUAD);
+        let old = std::mem::replace(&mut ways.keys[quad][way], key);
+        ways.stamps[quad][way] = clock;
+        ways.payloads[quad][way] = payload;
         (slot, (old != INVALID).then_some(old))
     }
 
-    /// Returns the way that makes room, of the set whose first slot this is.
-    #[inline(always)]
-    fn victim(&mut self, first: usize) -> usize {
-        let in_set = &self.ways[first..first + self.ways_per_set];
-        match self.geometry.policy() {
-            Policy::Lru | Policy::Fifo => match <&[Way<P>; COMMON_WAYS]>::try_from(in_set) {
-                Ok(four) => oldest(four),
-                Err(_) => oldest(in_set),
-            },
-            policy => {
-                let invalid = in_set.iter().position(|way| way.key == INVALID);
+    /// Returns the slot that makes room by any policy, in the set that begins at this quad, and
+    /// notes that it is used.
+    fn make_room<P>(&mut self, ways: &Ways<P>, quad: usize, clock: u64) -> usize {
+        let first = quad * QUAD;
+        let policy = self.geometry.policy();
+        let in_set = first..first + self.geometry.ways() as usize;
+        let way = match policy {
+            Policy::Lru => oldest(&ways.stamps.as_flattened()[in_set]),
+            Policy::Fifo => {
+                let base = self.base();
+                oldest(&self.entered[in_set.start - base..in_set.end - base])
+            }
+            _ => {
+                let keys = &ways.keys.as_flattened()[in_set];
+                let invalid = keys.iter().position(|&key| key == INVALID);
                 match invalid.filter(|_| policy.prefers_invalid()) {
                     Some(way) => way,
                     None => self.pointed(first, policy),
                 }
             }
+        };
+        let slot = first + way;
+        match self.sets.touch {
+            Touch::State => self.touch_state(slot),
+            Touch::Stamp => {
+                let in_array = slot - self.base();
+                if let Some(entered) = self.entered.get_mut(in_array) {
+                    *entered = clock;
+                }
+            }
         }
+        slot
     }
 
     /// Returns the way that makes room by a policy that keeps no stamps.
@@ -199,79 +364,84 @@ impl<P: Copy + Default> Array<P> {
             self.random = next_random(self.random);
             return ((self.random >> 32) % u64::from(ways)) as usize;
         }
-        policy.pointed(self.states[first / self.ways_per_set], ways) as usize
+        let (set, _) = self.set_and_way(first);
+        policy.pointed(self.states[set as usize], ways) as usize
     }
 
-    #[inline(always)]
-    pub(crate) fn payload(&self, slot: usize) -> P {
-        self.ways[slot].payload
+    /// Notes that the slot was cleared, where the policy remembers more than stamps of it.
+    pub(crate) fn forget(&mut self, slot: usize) {
+        let in_array = slot - self.base();
+        if let Some(entered) = self.entered.get_mut(in_array) {
+            *entered = 0;
+        }
     }
 
-    #[inline]
-    pub(crate) fn set_payload(&mut self, slot: usize, payload: P) {
-        self.ways[slot].payload = payload;
-    }
-
-    /// Drops the slot's translation; the replacement state stays.
-    pub(crate) fn clear(&mut self, slot: usize) {
-        self.ways[slot].invalidate();
-    }
-
-    /// Drops the translations of which `drop` says so, and returns how many.
-    pub(crate) fn clear_where(&mut self, mut drop: impl FnMut(Key, &P) -> bool) -> u64 {
-        let mut dropped = 0;
-        for way in &mut self.ways {
-            if way.key != INVALID && drop(way.key, &way.payload) {
-                way.invalidate();
-                dropped += 1;
+    /// Drops the translations of which `drop` says so.
+    pub(crate) fn clear_where<P: Copy + Default>(
+        &mut self,
+        ways: &mut Ways<P>,
+        mut drop: impl FnMut(Key, &P) -> bool,
+    ) {
+        for slot in self.slots() {
+            let (quad, way) = (slot / QUAD, slot % QUAD);
+            let key = ways.keys[quad][way];
+            if key != INVALID && drop(key, &ways.payloads[quad][way]) {
+                ways.clear(slot);
+                self.forget(slot);
             }
         }
-        dropped
     }
 
     /// Empties the array and resets its replacement state.
-    pub(crate) fn reset(&mut self) {
-        self.ways.iter_mut().for_each(Way::invalidate);
+    pub(crate) fn reset<P: Copy + Default>(&mut self, ways: &mut Ways<P>) {
+        self.slots().for_each(|slot| ways.clear(slot));
+        self.entered.fill(0);
         self.states.fill(0);
     }
 
-    /// Returns how many valid ways of the slot's set have a later stamp, where stamps are kept.
-    pub(crate) fn age(&self, slot: usize) -> Option<u32> {
-        if !matches!(self.geometry.policy(), Policy::Lru | Policy::Fifo) {
-            return None;
-        }
-        let ways = self.geometry.ways() as usize;
-        let first = slot / ways * ways;
-        let stamp = self.ways[slot].stamp;
-        let later = |way: &&Way<P>| way.key != INVALID && way.stamp > stamp;
-        let count = self.ways[first..first + ways].iter().filter(later).count();
-        u32::try_from(count).ok()
+    /// Returns how many ways of the slot's set were used (FIFO: filled) later, where that is known.
+    pub(crate) fn age<P>(&self, ways: &Ways<P>, slot: usize) -> Option<u32> {
+        let (base, (_, way)) = (self.base(), self.set_and_way(slot));
+        let time = |slot: usize| match self.geometry.policy() {
+            Policy::Lru => Some(ways.stamps.as_flattened()[slot]),
+            Policy::Fifo => Some(self.entered[slot - base]),
+            _ => None,
+        };
+        let own = time(slot)?;
+        // An invalid way has the earliest time of all.
+        let first = slot - way as usize;
+        let mut others = first..first + self.geometry.ways() as usize;
+        let later = |count, other| Some(count + u32::from(time(other)? > own));
+        others.try_fold(0, later)
     }
 
     /// Returns the keys and payloads that are valid, by slot.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Key, P)> + '_ {
-        let valid = |(slot, way): (usize, &Way<P>)| {
-            (way.key != INVALID).then_some((slot, way.key, way.payload))
-        };
-        self.ways.iter().enumerate().filter_map(valid)
+    pub(crate) fn iter<'a, P: Copy>(
+        &self,
+        ways: &'a Ways<P>,
+    ) -> impl Iterator<Item = (usize, Key, P)> + 'a {
+        self.slots().filter_map(|slot| {
+            let (quad, way) = (slot / QUAD, slot % QUAD);
+            let key = ways.keys[quad][way];
+            (key != INVALID).then_some((slot, key, ways.payloads[quad][way]))
+        })
     }
 }
 
-/// Returns the way that holds the key.
+/// Returns which of the ways holds the key.
 #[inline(always)]
-fn position<P>(set: &[Way<P>], key: Key) -> Option<usize> {
-    set.iter().position(|way| way.key == key)
+fn position(ways: &[Key; QUAD], key: Key) -> Option<usize> {
+    ways.iter().position(|&held| held == key)
 }
 
-/// Returns the way with the smallest stamp: the lowest invalid one, if there is one. Under FIFO only
-/// fills set stamps.
+/// Returns the way with the smallest stamp: the lowest invalid one, if there is one.
 #[inline(always)]
-fn oldest<P>(set: &[Way<P>]) -> usize {
+fn oldest(stamps: &[u64]) -> usize {
     let mut oldest = 0;
     let mut least = u64::MAX;
-    for (way, candidate) in set.iter().enumerate() {
-        if candidate.stamp < least {
-            (oldest, least) = (way, candidate.stamp);
+    for (way, &stamp) in stamps.iter().enumerate() {
+        if stamp < least {
+            (oldest, least) = (way, stamp);
         }
     }
     oldest
@@ -291,26 +461,29 @@ mod tests {
     use crate::tlb::geometry::Index;
 
     /// Runs a stream of page numbers through an array and returns the misses.
-    fn misses(geometry: Geometry, pages: impl Iterator<Item = u64>) -> u64 {
-        let mut array = Array::<()>::new(geometry, 1);
+    fn misses(geometry: Geometry, pages: impl Iterator<Item = u32>) -> u64 {
+        let mut ways = Ways::<()>::new();
+        let mut array = ways.array(geometry, 1);
         let mut misses = 0;
         for (clock, page) in pages.enumerate() {
             let (key, clock) = (page << 1 | 1, clock as u64 + 1);
-            if let Some(slot) = array.find(page, key) {
-                array.touch(slot, clock);
-            } else {
-                misses += 1;
-                array.fill(page, key, (), clock);
+            match (ways.find(array.sets(), page, key), array.sets().touch()) {
+                (Some(slot), Touch::Stamp) => *ways.stamp_mut(slot).unwrap() = clock,
+                (Some(slot), Touch::State) => array.touch_state(slot),
+                (None, _) => {
+                    misses += 1;
+                    array.fill(&mut ways, page, key, (), clock);
+                }
             }
         }
         misses
     }
 
-    fn uniform(pages: u64) -> impl Iterator<Item = u64> {
+    fn uniform(pages: u32) -> impl Iterator<Item = u32> {
         let mut x = 88_172_645_463_325_252;
         std::iter::repeat_with(move || {
             x = next_random(x);
-            (x >> 20) % pages
+            u32::try_from((x >> 20) % u64::from(pages)).unwrap()
         })
         .take(200_000)
     }

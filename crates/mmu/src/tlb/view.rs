@@ -38,14 +38,12 @@ impl<O: Observer> Mmu<O> {
         let tlb = self.tlb();
         LevelId::ALL.into_iter().flat_map(move |level| {
             tlb.contents(level).map(move |(place, held, translation)| {
-                let ways = tlb.ways_of(place);
-                #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 slots")]
-                let slot = place.slot() as u32;
+                let (set, way) = tlb.set_and_way(place);
                 TlbEntry {
                     level,
                     array: tlb.array_in_level(level, place),
-                    set: slot / ways,
-                    way: slot % ways,
+                    set,
+                    way,
                     page: held.first,
                     size: held.size,
                     frame: translation.frame(),
