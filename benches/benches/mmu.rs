@@ -78,8 +78,8 @@ impl Measurement for CpuTime {
     }
 }
 
-/// What the other figures can be divided by: a multiplication waits three cycles for the one before
-/// it on most hosts.
+/// What the other figures can be divided by: a multiplication and an OR wait for each other, four
+/// cycles on most hosts.
 fn host(criterion: &mut Criterion<CpuTime>) {
     let mut group = group(criterion, "host");
     group.bench_function("multiplication-chain", |bencher| {
