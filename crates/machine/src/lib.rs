@@ -56,6 +56,7 @@ mod layout;
 mod load;
 mod machine;
 mod map;
+mod program;
 mod report;
 mod sites;
 mod status;
@@ -71,10 +72,14 @@ pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
 pub use load::LoadError;
 pub use machine::{
-    DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,
+    Aslr, DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,
     DEFAULT_STACK_RESERVE_BYTES, Machine, MachineConfig, MissingCall, Outcome,
 };
 pub use map::MapEntry;
+pub use program::{
+    Field, FromImageError, ImportName, Part, PartRights, PeReadError, Program, ProgramImport,
+    StackSize, ThreadLocal,
+};
 pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place, disassemble};
 pub use sites::CallSite;
 pub use status::Status;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pagefault_asm::{Image, Rights};
+use pagefault_asm::Image;
 use pagefault_cpu::{Cpu, Descriptor, Reg, Segment, SegmentRegister, SegmentRights, Selector};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
 use pagefault_vmm::{
@@ -18,7 +18,8 @@ use crate::layout::{
     END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, PEB_IMAGE_BASE, PROCESS_ID,
     TEB, THREAD_ID, teb,
 };
-use crate::machine::{Machine, MachineConfig};
+use crate::machine::{Aslr, Machine, MachineConfig};
+use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
 use crate::sites::CallSites;
 use crate::watch::Watch;
 
@@ -60,6 +61,17 @@ pub enum LoadError {
         /// Why it cannot.
         error: ProtectError,
     },
+    /// The image that the assembler has linked is no executable.
+    #[error(transparent)]
+    Image(#[from] FromImageError),
+    /// The image would reach past the end of the address space.
+    #[error("an image of {size:#x} bytes at {base:#010x} does not fit into the address space")]
+    TooLarge {
+        /// Its address.
+        base: u32,
+        /// Its size in bytes.
+        size: u32,
+    },
     /// The program imports more functions than there is room for.
     #[error("too many imported functions that are not emulated: no room for {name}")]
     Imports {
@@ -68,6 +80,8 @@ pub enum LoadError {
     },
 }
 
+/// `PAGE_NOACCESS`
+const PAGE_NOACCESS: u32 = 0x01;
 /// `PAGE_READONLY`
 const PAGE_READONLY: u32 = 0x02;
 /// `PAGE_READWRITE`
@@ -88,14 +102,32 @@ const MIN_GROWTH_BYTES: u32 = 2 * PAGE_SIZE;
 const STACK_SLOT_BYTES: u32 = 4;
 
 impl<W: Watch> Machine<W> {
-    /// Loads an image: maps its segments at their protections, makes a stack with a guard page,
-    /// binds its imports, and sets the registers as at its entry point.
+    /// Loads an image that the assembler has linked, as the executable that it would be, with a
+    /// stack of the configured size.
     ///
     /// # Errors
     ///
     /// [`LoadError`]: which part of the process could not be made, and why.
     pub fn load(
         image: &Image,
+        debug: DebugInfo,
+        config: &MachineConfig,
+        console: Box<dyn Console>,
+        watch: W,
+    ) -> Result<Self, LoadError> {
+        let mut program = Program::from_image(image)?;
+        program.stack = None;
+        Self::load_program(&program, debug, config, console, watch)
+    }
+
+    /// Loads a program: maps its parts at their protections, makes a stack with a guard page,
+    /// binds its imports, and sets the registers as at its entry point.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]: which part of the process could not be made, and why.
+    pub fn load_program(
+        program: &Program,
         debug: DebugInfo,
         config: &MachineConfig,
         console: Box<dyn Console>,
@@ -118,14 +150,14 @@ impl<W: Watch> Machine<W> {
             released: Vec::new(),
             debug,
             program_name: config.program_name.clone(),
-            image: extent(image),
+            image: extent(program, config.aslr)?,
             stack: 0..0,
         };
-        machine.map_image(image)?;
-        machine.map_environment(image)?;
+        machine.map_image(program)?;
+        machine.map_environment()?;
         machine.map_system()?;
-        machine.make_stack(config)?;
-        machine.start(image)?;
+        machine.make_stack(config, program.stack)?;
+        machine.start(program)?;
         // The program begins with a cold TLB and with nothing counted.
         machine.mmu.flush_all();
         machine.mmu.reset_statistics();
@@ -133,31 +165,61 @@ impl<W: Watch> Machine<W> {
         Ok(machine)
     }
 
-    fn map_image(&mut self, image: &Image) -> Result<(), LoadError> {
+    fn map_image(&mut self, program: &Program) -> Result<(), LoadError> {
         let Range { start, end } = self.image.clone();
         self.map_as_image(Part::IMAGE, start, end - start)?;
-        for segment in &image.segments {
-            self.fill(Part::IMAGE, segment.addr, &segment.bytes)?;
+        for part in &program.parts {
+            self.fill(Part::IMAGE, start.wrapping_add(part.offset), &part.bytes)?;
         }
-        for import in &image.imports {
-            let bound = self
-                .modules
-                .bind::<W>(&import.name, import.library.as_deref());
-            let full = || LoadError::Imports {
-                name: import.name.clone(),
-            };
-            let addr = bound.ok_or_else(full)?;
-            self.fill(Part::IMAGE, import.slot, &addr.to_le_bytes())?;
+        self.relocate(program)?;
+        for import in &program.imports {
+            let addr = self.bind(import)?;
+            let slot = start.wrapping_add(import.slot);
+            self.fill(Part::IMAGE, slot, &addr.to_le_bytes())?;
         }
         self.protect(Part::IMAGE, start, end - start, PAGE_READONLY)?;
-        for segment in &image.segments {
-            self.protect(Part::IMAGE, segment.addr, segment.size, protection(segment))?;
+        for part in &program.parts {
+            let at = start.wrapping_add(part.offset);
+            self.protect(Part::IMAGE, at, part.size, protection(part.rights))?;
         }
         Ok(())
     }
 
+    /// Changes the addresses in an image that is not where it was linked to be.
+    fn relocate(&mut self, program: &Program) -> Result<(), LoadError> {
+        let distance = self.image.start.wrapping_sub(program.base);
+        if distance == 0 {
+            return Ok(());
+        }
+        for &place in program.relocations.iter().flatten() {
+            let at = self.image.start.wrapping_add(place);
+            let linked = self.vmm.read_u32(&mut self.mmu, LinearAddr::new(at));
+            let linked = linked.map_err(|error| LoadError::Fill {
+                what: Part::IMAGE.0,
+                error,
+            })?;
+            self.fill(
+                Part::IMAGE,
+                at,
+                &linked.wrapping_add(distance).to_le_bytes(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Returns the address of an import.
+    fn bind(&mut self, import: &ProgramImport) -> Result<u32, LoadError> {
+        let library = import.library.as_deref();
+        let name = match &import.name {
+            ImportName::Name(name) => name.clone(),
+            ImportName::Ordinal(number) => format!("#{number}"),
+        };
+        let bound = self.modules.bind::<W>(&name, library);
+        bound.ok_or(LoadError::Imports { name })
+    }
+
     /// Makes the thread and process environment blocks.
-    fn map_environment(&mut self, image: &Image) -> Result<(), LoadError> {
+    fn map_environment(&mut self) -> Result<(), LoadError> {
         self.reserve(Part::ENVIRONMENT, ENVIRONMENT_BASE, ENVIRONMENT_BYTES)?;
         self.commit(Part::ENVIRONMENT, PEB, PAGE_SIZE, PAGE_READWRITE)?;
         self.commit(Part::ENVIRONMENT, TEB, PAGE_SIZE, PAGE_READWRITE)?;
@@ -173,7 +235,7 @@ impl<W: Watch> Machine<W> {
         self.fill(
             Part::ENVIRONMENT,
             PEB + PEB_IMAGE_BASE,
-            &image.base.to_le_bytes(),
+            &self.image.start.to_le_bytes(),
         )
     }
 
@@ -189,11 +251,19 @@ impl<W: Watch> Machine<W> {
     }
 
     /// Reserves the stack, commits its top, and puts a guard page below that.
-    fn make_stack(&mut self, config: &MachineConfig) -> Result<(), LoadError> {
-        let commit = config.stack_commit_bytes.clamp(1, MAX_STACK_BYTES / 2);
+    fn make_stack(
+        &mut self,
+        config: &MachineConfig,
+        wanted: Option<StackSize>,
+    ) -> Result<(), LoadError> {
+        let wanted = wanted.unwrap_or(StackSize {
+            reserve: config.stack_reserve_bytes,
+            commit: config.stack_commit_bytes,
+        });
+        let commit = wanted.commit.clamp(1, MAX_STACK_BYTES / 2);
         let commit = commit.next_multiple_of(PAGE_SIZE);
-        let reserve = config
-            .stack_reserve_bytes
+        let reserve = wanted
+            .reserve
             .clamp(commit + MIN_GROWTH_BYTES, MAX_STACK_BYTES);
         let reserve = reserve.next_multiple_of(PAGE_SIZE);
         let base = self.reserve(Part::STACK, 0, reserve)?;
@@ -217,13 +287,14 @@ impl<W: Watch> Machine<W> {
     }
 
     /// Sets the registers as at the entry point.
-    fn start(&mut self, image: &Image) -> Result<(), LoadError> {
+    fn start(&mut self, program: &Program) -> Result<(), LoadError> {
         let esp = self.stack.end - STACK_SLOT_BYTES;
         self.fill(Part::STACK, esp, &RETURN_ADDRESS.to_le_bytes())?;
+        let entry = self.image.start.wrapping_add(program.entry);
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Esp, esp);
         registers.set_gpr(Reg::Ebx, PEB);
-        registers.set_eip(image.entry);
+        registers.set_eip(entry);
         let descriptor = Descriptor {
             base: LinearAddr::new(TEB),
             limit: PAGE_SIZE - 1,
@@ -336,24 +407,40 @@ impl Part {
     const STACK: Self = Self("the stack");
 }
 
-/// Returns the addresses from the image's base to the end of its last segment.
-fn extent(image: &Image) -> Range<u32> {
-    let end = image
-        .segments
-        .iter()
-        .map(|segment| segment.addr.saturating_add(segment.size))
-        .max();
-    image.base..end.unwrap_or(image.base).max(image.base + PAGE_SIZE)
+/// Returns where the image goes: where it wants to be, or elsewhere if that is asked for and it can.
+fn extent(program: &Program, aslr: Aslr) -> Result<Range<u32>, LoadError> {
+    /// Where images are moved to, in steps of 64 KiB.
+    const LOWEST: u32 = 0x0100_0000;
+    const STEP: u32 = 0x1_0000;
+    const PLACES: u32 = 0x6000;
+    let base = match (aslr, &program.relocations) {
+        (Aslr::Seeded(seed), Some(_)) => {
+            // One step of a 64-bit linear congruential generator, whose high bits are good.
+            let mixed = seed
+                .wrapping_mul(0x5851_F42D_4C95_7F2D)
+                .wrapping_add(0x1405_7B7E_F767_814F);
+            let high = u32::try_from(mixed >> u32::BITS).unwrap_or(0);
+            LOWEST + high % PLACES * STEP
+        }
+        _ => program.base,
+    };
+    let size = program.size.max(PAGE_SIZE);
+    let end = base
+        .checked_add(size)
+        .ok_or(LoadError::TooLarge { base, size })?;
+    Ok(base..end)
 }
 
-fn protection(segment: &pagefault_asm::Segment) -> u32 {
+fn protection(rights: PartRights) -> u32 {
     match (
-        segment.rights.contains(Rights::EXECUTE),
-        segment.rights.contains(Rights::WRITE),
+        rights.contains(PartRights::EXECUTE),
+        rights.contains(PartRights::WRITE),
+        rights.contains(PartRights::READ),
     ) {
-        (true, true) => PAGE_EXECUTE_READWRITE,
-        (true, false) => PAGE_EXECUTE_READ,
-        (false, true) => PAGE_READWRITE,
-        (false, false) => PAGE_READONLY,
+        (true, true, _) => PAGE_EXECUTE_READWRITE,
+        (true, false, _) => PAGE_EXECUTE_READ,
+        (false, true, _) => PAGE_READWRITE,
+        (false, false, true) => PAGE_READONLY,
+        (false, false, false) => PAGE_NOACCESS,
     }
 }

@@ -29,10 +29,22 @@ pub struct MachineConfig {
     pub stack_reserve_bytes: u32,
     /// What of it is committed at the start, in bytes.
     pub stack_commit_bytes: u32,
+    /// Where the program goes.
+    pub aslr: Aslr,
     /// The program's file name, without a folder.
     pub program_name: String,
     /// What follows the name on the command line.
     pub arguments: String,
+}
+
+/// Whether a program that can be anywhere goes elsewhere than it wants: address space layout
+/// randomisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aslr {
+    /// It goes where it wants to be.
+    Off,
+    /// It goes to a place that this number decides.
+    Seeded(u64),
 }
 
 /// The RAM of a machine, unless told otherwise: 64 MiB.
@@ -52,6 +64,7 @@ impl Default for MachineConfig {
             vmm: VmmConfig::default(),
             stack_reserve_bytes: DEFAULT_STACK_RESERVE_BYTES,
             stack_commit_bytes: DEFAULT_STACK_COMMIT_BYTES,
+            aslr: Aslr::Off,
             program_name: DEFAULT_PROGRAM_NAME.to_owned(),
             arguments: String::new(),
         }

@@ -6,6 +6,7 @@
 
 pub mod cpu;
 pub mod mmu;
+pub mod programs;
 pub mod report;
 pub mod table;
 pub mod vmm;
@@ -26,14 +27,17 @@ pub enum Kind {
     Cpu,
     /// Virtual memory: scenarios of Win32 calls, in this paging mode.
     Vmm(PagingMode),
+    /// Programs with their results, in this paging mode.
+    Programs(PagingMode),
 }
 
 impl Kind {
     /// The kinds with the names that users write.
-    pub const NAMES: [(&'static str, Self); 3] = [
+    pub const NAMES: [(&'static str, Self); 4] = [
         ("mmu", Self::Mmu),
         ("vmm", Self::Vmm(PagingMode::TwoLevel)),
         ("cpu", Self::Cpu),
+        ("programs", Self::Programs(PagingMode::TwoLevel)),
     ];
 
     /// Returns the kind of that name.
@@ -51,6 +55,7 @@ impl Kind {
     pub fn in_mode(self, paging: PagingMode) -> Option<Self> {
         match self {
             Self::Vmm(_) => Some(Self::Vmm(paging)),
+            Self::Programs(_) => Some(Self::Programs(paging)),
             Self::Mmu | Self::Cpu => None,
         }
     }
@@ -65,6 +70,7 @@ impl Kind {
             Self::Mmu => mmu::run(dir, &mmu::default_config()),
             Self::Vmm(paging) => vmm::run(dir, paging),
             Self::Cpu => cpu::run(dir),
+            Self::Programs(paging) => programs::run(dir, paging),
         }
     }
 }
