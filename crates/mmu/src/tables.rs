@@ -46,6 +46,15 @@ impl Root {
         }
     }
 
+    /// Returns the size of an entry in bytes: 4, or 8 with PAE.
+    #[inline]
+    pub fn entry_bytes(self) -> usize {
+        match self {
+            Self::TwoLevel(_) => size_of::<u32>(),
+            Self::Pae(_) => size_of::<u64>(),
+        }
+    }
+
     /// Returns how many small pages one table maps: 1024, or 512 with PAE.
     pub fn pages_per_table(self) -> u32 {
         self.large_page().small_pages()
@@ -344,7 +353,10 @@ pub fn table(mem: &PhysMemory, root: Root, page: PageNumber) -> Option<TableView
     Some(TableView { root, first, bytes })
 }
 
-impl TableView<'_> {
+/// Entries that are passed over at a time if all are zero, in bytes.
+const LINE_BYTES: usize = 64;
+
+impl<'a> TableView<'a> {
     /// Returns the page that the first entry maps.
     pub fn first(&self) -> PageNumber {
         self.first
@@ -368,6 +380,47 @@ impl TableView<'_> {
                 .first_chunk()
                 .map_or(0, |bytes| u64::from_le_bytes(*bytes)),
         }
+    }
+
+    /// Returns the entries within `indices` of which a bit is set, as they stand in memory, with
+    /// their indices. Long runs of zeros are passed over quickly.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a line has few entries")]
+    pub fn set_entries(
+        self,
+        indices: std::ops::Range<u32>,
+    ) -> impl Iterator<Item = (u32, u64)> + use<'a> {
+        let per_line = (LINE_BYTES / self.root.entry_bytes()) as u32;
+        let end = indices.end.min(self.len_pages());
+        let mut index = indices.start;
+        std::iter::from_fn(move || {
+            while index < end {
+                let at = index;
+                if at % per_line == 0 && self.is_line_clear(at / per_line) {
+                    index += per_line;
+                    continue;
+                }
+                index += 1;
+                let raw = self.raw(at);
+                if raw != 0 {
+                    return Some((at, raw));
+                }
+            }
+            None
+        })
+    }
+
+    /// Returns whether the entries in a line of the table are all zero.
+    #[inline]
+    fn is_line_clear(&self, line: u32) -> bool {
+        let (lines, _) = self.bytes.as_chunks::<LINE_BYTES>();
+        let words = |line: &[u8; LINE_BYTES]| {
+            let (words, _) = line.as_chunks();
+            words
+                .iter()
+                .fold(0, |all, word| all | u64::from_le_bytes(*word))
+        };
+        lines.get(line as usize).map(words) == Some(0)
     }
 
     /// Returns what the entry says; `index` as for [`Self::raw`].

@@ -24,6 +24,13 @@ pub(crate) struct Granules {
     lowest: u32,
 }
 
+/// What a granule is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Taken,
+    Free,
+}
+
 impl Granules {
     /// Returns the map of a user space `user`, all else taken.
     pub(crate) fn new(user: PageRange) -> Self {
@@ -52,7 +59,7 @@ impl Granules {
     pub(crate) fn take(&mut self, pages: PageRange) {
         let (first, end) = span(pages);
         self.taken[first as usize..end as usize].fill(true);
-        self.summarise(first, end);
+        self.summarise(first, end, Use::Taken);
         if first <= self.lowest {
             self.lowest = self.lowest.max(end);
         }
@@ -61,13 +68,17 @@ impl Granules {
     pub(crate) fn release(&mut self, pages: PageRange) {
         let (first, end) = span(pages);
         self.taken[first as usize..end as usize].fill(false);
-        self.summarise(first, end);
+        self.summarise(first, end, Use::Free);
         self.lowest = self.lowest.min(first);
     }
 
-    /// Brings the summary of granules `first` to `end` up to date.
-    fn summarise(&mut self, first: u32, end: u32) {
-        for index in (first / WORD_BITS) as usize..end.div_ceil(WORD_BITS) as usize {
+    /// Brings the summary of granules `first` to `end` up to date, all of which are now taken or
+    /// free.
+    fn summarise(&mut self, first: u32, end: u32, all: Use) {
+        let words = (first / WORD_BITS) as usize..end.div_ceil(WORD_BITS) as usize;
+        // Only the words at both ends can hold others.
+        self.roomy[words.clone()].fill(all == Use::Free);
+        for index in [words.start, words.end - 1] {
             let is_roomy = self.taken.as_raw_slice()[index] != u64::MAX;
             self.roomy.set(index, is_roomy);
         }
@@ -104,23 +115,24 @@ impl Granules {
     /// Returns the lowest taken granule from `from` on, or `from + limit` if that comes first.
     fn next_taken(&self, from: u32, limit: u32) -> u32 {
         let end = from.saturating_add(limit);
-        let mut word = from / WORD_BITS;
-        let mut mask = u64::MAX << (from % WORD_BITS);
-        while word * WORD_BITS < end {
-            // Past the map everything is taken.
-            let taken = self
-                .taken
-                .as_raw_slice()
-                .get(word as usize)
-                .unwrap_or(&u64::MAX)
-                & mask;
-            if taken != 0 {
-                return end.min(word * WORD_BITS + taken.trailing_zeros());
-            }
-            mask = u64::MAX;
-            word += 1;
+        let (first, past) = (from / WORD_BITS, end.div_ceil(WORD_BITS));
+        let words = self.taken.as_raw_slice();
+        let bit = |word: u32, taken: u64| word * WORD_BITS + taken.trailing_zeros();
+        let in_map = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        let Some(&word) = words.get(first as usize) else {
+            return from;
+        };
+        let here = word & u64::MAX << (from % WORD_BITS);
+        if here != 0 {
+            return end.min(bit(first, here));
         }
-        end
+        let rest = (first + 1).min(past)..past.min(in_map);
+        let after = words[rest.start as usize..rest.end as usize].iter();
+        match (rest.clone()).zip(after).find(|&(_, &word)| word != 0) {
+            Some((index, &taken)) => end.min(bit(index, taken)),
+            // Past the map everything is taken.
+            None => end.min(in_map * WORD_BITS),
+        }
     }
 
     /// Returns the highest free run of `len_pages` pages that starts on a granule.

@@ -1,6 +1,7 @@
 //! The address space of a process: its regions, and what its page tables say of their pages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use pagefault_mmu::tables::{self, Entry, LeaveReason, Root, Stale};
 use pagefault_mmu::{
@@ -164,13 +165,9 @@ impl Space {
 
     /// Returns whether every entry of `pages` leaves the say to the region.
     pub(crate) fn is_unsaid(&self, mem: &PhysMemory, pages: PageRange) -> bool {
-        let per_table = self.root.pages_per_table();
-        let (start, end) = (pages.start().bits(), pages.end().bits());
-        let first = start - start % per_table;
-        self.tables.range(first..end).all(|(&table_start, _)| {
-            let table = tables::table(mem, self.root, page(table_start));
-            let mut part = start.max(table_start)..end.min(table_start + per_table);
-            table.is_none_or(|table| part.all(|number| table.raw(number - table_start) == 0))
+        self.table_parts(pages).all(|(first, part)| {
+            let table = tables::table(mem, self.root, page(first));
+            table.is_none_or(|table| table.set_entries(part).next().is_none())
         })
     }
 
@@ -190,13 +187,13 @@ impl Space {
             .contains_key(&(page.bits() - page.bits() % self.root.pages_per_table()))
     }
 
-    /// Returns the first page of each table that should cover one of `pages`, and does not exist.
-    pub(crate) fn missing_tables(&self, pages: PageRange) -> Vec<PageNumber> {
-        let starts = table_starts(self.root, pages);
-        starts
-            .filter(|&start| !self.tables.contains_key(&start))
+    /// Returns the first page of the lowest table from that of page `from` on that should cover one
+    /// of `pages`, and does not exist.
+    pub(crate) fn missing_table(&self, pages: PageRange, from: u32) -> Option<PageNumber> {
+        let rest = PageRange::from_bits(from.max(pages.start().bits()), pages.end().bits())?;
+        table_starts(self.root, rest)
+            .find(|start| !self.tables.contains_key(start))
             .map(page)
-            .collect()
     }
 
     /// Returns the pages of `pages` whose entries say something, in order.
@@ -215,19 +212,47 @@ impl Space {
         pages: PageRange,
         wanted: impl Fn(u64) -> bool,
     ) -> Vec<PageNumber> {
-        let per_table = self.root.pages_per_table();
-        let (start, end) = (pages.start().bits(), pages.end().bits());
-        let first = start - start % per_table;
-        let mut said = Vec::new();
-        for (&table_start, _) in self.tables.range(first..end) {
-            let Some(table) = tables::table(mem, self.root, page(table_start)) else {
+        let mut found = Vec::new();
+        for (first, part) in self.table_parts(pages) {
+            let Some(table) = tables::table(mem, self.root, page(first)) else {
                 continue;
             };
-            let part = start.max(table_start)..end.min(table_start + per_table);
-            let is_wanted = |&number: &u32| wanted(table.raw(number - table_start));
-            said.extend(part.filter(is_wanted).map(page));
+            let wanted = table.set_entries(part).filter(|&(_, raw)| wanted(raw));
+            found.extend(wanted.map(|(index, _)| page(first + index)));
         }
-        said
+        found
+    }
+
+    /// Returns the states of those of `pages` whose entries say something, in order; the pages are
+    /// of the region that `vad` describes.
+    pub(crate) fn said_states<'a>(
+        &'a self,
+        mem: &'a PhysMemory,
+        sections: &'a Sections,
+        vad: &'a Vad,
+        pages: PageRange,
+    ) -> impl Iterator<Item = PageState> + 'a {
+        self.table_parts(pages).flat_map(move |(first, part)| {
+            let table = tables::table(mem, self.root, page(first));
+            table.into_iter().flat_map(move |table| {
+                let said = table.set_entries(part.clone());
+                said.map(move |(index, _)| {
+                    decode(table.entry(index), sections, vad, page(first + index))
+                })
+            })
+        })
+    }
+
+    /// Returns the first page of each table over `pages` that exists, and which of its entries are
+    /// theirs.
+    fn table_parts(&self, pages: PageRange) -> impl Iterator<Item = (u32, Range<u32>)> + '_ {
+        let per_table = self.root.pages_per_table();
+        let (start, end) = (pages.start().bits(), pages.end().bits());
+        let tables = self.tables.range(start - start % per_table..end);
+        tables.map(move |(&first, _)| {
+            let part = start.max(first) - first..end.min(first + per_table) - first;
+            (first, part)
+        })
     }
 
     /// Returns the first page of each table over `pages` in which no entry says anything.
@@ -240,7 +265,7 @@ impl Space {
             .map(|(&start, _)| page(start));
         let is_empty = |&start: &PageNumber| {
             let table = tables::table(mem, self.root, start);
-            table.is_some_and(|table| (0..per_table).all(|index| table.raw(index) == 0))
+            table.is_some_and(|table| table.set_entries(0..per_table).next().is_none())
         };
         starts.filter(is_empty).collect()
     }
@@ -312,11 +337,6 @@ fn is_empty(raw: u64) -> bool {
     is_software && u32::try_from(raw).is_ok_and(|bits| SoftwarePte::from_bits(bits).is_empty())
 }
 
-/// The size of an entry of a two-level table.
-const PTE_BYTES: u32 = 4;
-/// The size of an entry of a PAE table.
-const PAE_ENTRY_BYTES: u32 = 8;
-
 /// Rewrites entries of one space, and pays for what becomes stale.
 pub(crate) struct Editor<'a, O: Observer> {
     mmu: &'a mut Mmu<O>,
@@ -343,29 +363,37 @@ impl<'a, O: Observer> Editor<'a, O> {
     pub(crate) fn fill(
         &mut self,
         table: FrameNumber,
-        indices: std::ops::Range<u32>,
+        indices: Range<u32>,
         over: Over,
         new: SoftwarePte,
     ) {
-        let mem = self.mmu.mem_mut();
-        let is_meant = |raw: u64| match over {
-            Over::Silent => raw == 0,
-            Over::Empty => is_empty(raw),
+        let indices = indices.start as usize..indices.end as usize;
+        let Some(bytes) = self.mmu.mem_mut().frame_mut(table) else {
+            return;
         };
-        for index in indices {
-            match self.root {
-                Root::TwoLevel(_) => {
-                    let at = table.byte(index * PTE_BYTES);
-                    if is_meant(u64::from(mem.read::<u32>(at))) {
-                        mem.write(at, new.bits());
-                    }
+        let bits = new.bits();
+        match self.root {
+            Root::TwoLevel(_) => {
+                let entries = bytes.as_chunks_mut().0[indices].iter_mut();
+                match over {
+                    Over::Silent => entries.for_each(|entry| {
+                        let raw = u32::from_le_bytes(*entry);
+                        *entry = if raw == 0 { bits } else { raw }.to_le_bytes();
+                    }),
+                    Over::Empty => entries
+                        .filter(|entry| is_empty(u64::from(u32::from_le_bytes(**entry))))
+                        .for_each(|entry| *entry = bits.to_le_bytes()),
                 }
-                Root::Pae(_) => {
-                    let at = table.byte(index * PAE_ENTRY_BYTES);
-                    if is_meant(mem.read(at)) {
-                        mem.write(at, u64::from(new.bits()));
-                    }
-                }
+            }
+            Root::Pae(_) => {
+                let is_meant = |raw: u64| match over {
+                    Over::Silent => raw == 0,
+                    Over::Empty => is_empty(raw),
+                };
+                let entries = bytes.as_chunks_mut().0[indices].iter_mut();
+                entries
+                    .filter(|entry| is_meant(u64::from_le_bytes(**entry)))
+                    .for_each(|entry| *entry = u64::from(bits).to_le_bytes());
             }
         }
     }

@@ -372,7 +372,9 @@ impl Vmm {
         process: ProcessId,
         pages: PageRange,
     ) -> Result<(), NoFrame> {
-        for start in self.space(process).missing_tables(pages) {
+        let mut from = pages.start().bits() & !(self.space(process).root.pages_per_table() - 1);
+        while let Some(start) = self.space(process).missing_table(pages, from) {
+            from = start.bits() + 1;
             let table = self.take_table(mmu, process)?;
             let root = self.space(process).root;
             let added = tables::add_table(mmu.mem_mut(), root, start, table);

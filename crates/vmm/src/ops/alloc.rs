@@ -382,14 +382,13 @@ impl Vmm {
         pages: PageRange,
     ) -> u32 {
         let space = self.space(process);
-        let said = space.said(mmu.mem(), pages);
-        let is_reserved =
-            |&page: &PageNumber| self.page_state(mmu, space, vad, page) == PageState::Reserved;
-        let reserved = said.iter().copied().filter(is_reserved).count();
-        let reserved = u32::try_from(reserved).unwrap_or(u32::MAX);
-        let unsaid = pages.len_pages() - u32::try_from(said.len()).unwrap_or(0);
+        let (mut said, mut reserved) = (0, 0);
+        for state in space.said_states(mmu.mem(), &self.sections, vad, pages) {
+            said += 1;
+            reserved += u32::from(state == PageState::Reserved);
+        }
         match vad.unsaid {
-            Unsaid::Reserved => reserved + unsaid,
+            Unsaid::Reserved => reserved + pages.len_pages() - said,
             Unsaid::Committed(_) => reserved,
         }
     }

@@ -177,7 +177,11 @@ impl Vmm {
         let first = self.first_state(mmu, process, &vad, pages)?;
 
         let new = vad.cached(protection);
-        self.add_tables_unless_silent(mmu, process, &vad, pages)?;
+        let is_one_mapped =
+            pages.len_pages() == 1 && matches!(first, PageState::Committed(_, Backing::Mapped(_)));
+        if !is_one_mapped {
+            self.add_tables_unless_silent(mmu, process, &vad, pages)?;
+        }
         // Nothing below can fail. A table that was added cannot have changed the state of a page
         // that had none.
         match pages.len_pages() {
