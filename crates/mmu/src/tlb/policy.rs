@@ -84,13 +84,14 @@ impl Policy {
     }
 
     /// Returns whether the policy looks for an invalid way before it asks its state.
-    pub(crate) fn prefers_invalid(self) -> bool {
+    pub fn prefers_invalid(self) -> bool {
         !matches!(self, Self::TreePlruPointed | Self::Mru3Plru4)
     }
 
-    /// Returns the state of a set after one of its ways was used.
+    /// Returns the state of a set of `ways` ways after one of them was used. A fresh set has the
+    /// state 0; policies that keep stamps, or nothing, leave it alone.
     #[inline]
-    pub(crate) fn touched(self, state: u64, way: u32, ways: u32) -> u64 {
+    pub fn touched(self, state: u64, way: u32, ways: u32) -> u64 {
         match self {
             Self::TreePlru | Self::TreePlruPointed => tree_touched(state, way, ways),
             Self::BitPlru => bit_touched(state, way, ways),
@@ -99,8 +100,9 @@ impl Policy {
         }
     }
 
-    /// Returns the way that makes room by the state of its set alone.
-    pub(crate) fn pointed(self, state: u64, ways: u32) -> u32 {
+    /// Returns the way that makes room by the state of its set alone; way 0 where the policy keeps
+    /// no such state.
+    pub fn pointed(self, state: u64, ways: u32) -> u32 {
         match self {
             Self::TreePlru | Self::TreePlruPointed => tree_pointed(state, ways),
             Self::BitPlru => (!state).trailing_zeros().min(ways - 1),
