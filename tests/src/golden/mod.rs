@@ -9,6 +9,7 @@ pub mod mmu;
 pub mod programs;
 pub mod report;
 pub mod table;
+pub mod tlb;
 pub mod vmm;
 
 use std::path::{Path, PathBuf};
@@ -29,15 +30,18 @@ pub enum Kind {
     Vmm(PagingMode),
     /// Programs with their results, in this paging mode.
     Programs(PagingMode),
+    /// TLB simulation: miss counts of traces and generated streams, samples of trace formats.
+    Tlb,
 }
 
 impl Kind {
     /// The kinds with the names that users write.
-    pub const NAMES: [(&'static str, Self); 4] = [
+    pub const NAMES: [(&'static str, Self); 5] = [
         ("mmu", Self::Mmu),
         ("vmm", Self::Vmm(PagingMode::TwoLevel)),
         ("cpu", Self::Cpu),
         ("programs", Self::Programs(PagingMode::TwoLevel)),
+        ("tlb", Self::Tlb),
     ];
 
     /// Returns the kind of that name.
@@ -56,7 +60,7 @@ impl Kind {
         match self {
             Self::Vmm(_) => Some(Self::Vmm(paging)),
             Self::Programs(_) => Some(Self::Programs(paging)),
-            Self::Mmu | Self::Cpu => None,
+            Self::Mmu | Self::Cpu | Self::Tlb => None,
         }
     }
 
@@ -71,6 +75,7 @@ impl Kind {
             Self::Vmm(paging) => vmm::run(dir, paging),
             Self::Cpu => cpu::run(dir),
             Self::Programs(paging) => programs::run(dir, paging),
+            Self::Tlb => tlb::run(dir),
         }
     }
 }
@@ -98,6 +103,14 @@ pub enum GoldenError {
         path: PathBuf,
         /// What is wrong.
         source: serde_json::Error,
+    },
+    /// A trace cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: pagefault_tlbsim::ReadError,
     },
     /// A file is not in the format of its kind.
     #[error("{} is not CSV with a header line: {source}", path.display())]

@@ -1,0 +1,176 @@
+//! All LRU geometries in one pass: 1 to 512 sets of 1 to 16 ways.
+//!
+//! Behind the window of pages used last, each number of sets has a stack of pages for each of its
+//! sets. A look-up hits in w ways if fewer than w pages of its set were used since (Hill and Smith,
+//! "Evaluating associativity in CPU caches", 1989). Pages in the window are newer than all that
+//! are behind it; those that share the set of a page for 2^k sets are those that agree with it in
+//! k low bits. So look-ups that stay in the window are only counted, by the agreements of the pages
+//! above theirs, and the stacks are not touched.
+
+use crate::engine::page::{Page, PageMap, low_bits};
+use crate::engine::window::{Found, WINDOW, Window};
+
+/// The numbers of sets: 2^0 to 2^9.
+pub const SET_COUNTS: usize = MAX_SET_BITS as usize + 1;
+/// The most sets.
+pub const MAX_SETS: u32 = 1 << MAX_SET_BITS;
+/// The base-2 logarithm of the most sets.
+const MAX_SET_BITS: u32 = 9;
+/// The most ways.
+pub const MAX_WAYS: u32 = 16;
+/// Geometries that are counted.
+pub const GEOMETRIES: usize = SET_COUNTS * WAYS;
+
+const WAYS: usize = MAX_WAYS as usize;
+/// Sets of all numbers of sets together.
+const ALL_SETS: usize = (1 << SET_COUNTS) - 1;
+/// Bits of a code that says how two pages agree.
+const CODE_BITS: u32 = 4;
+/// Ways in which the pages above one in the window can agree with it.
+const PATTERNS: usize = 1 << (CODE_BITS as usize * (WINDOW - 1));
+
+/// Counts misses of all LRU geometries. Memory grows with the pages touched, for the compulsory
+/// misses, not with the look-ups.
+#[derive(Clone, Debug)]
+pub struct AllLru<P> {
+    window: Window<P>,
+    /// The pages behind the window, latest first: for 2^k sets from stack 2^k - 1 on.
+    stacks: Vec<[P; WAYS]>,
+    /// Hits in the window, by the codes of the pages above.
+    patterns: Vec<u64>,
+    /// Look-ups by depth in their set, for each number of sets; the last counts all deeper ones.
+    depths: [[u64; WAYS + 1]; SET_COUNTS],
+    accesses: u64,
+    seen: PageMap<P>,
+}
+
+impl<P: Page> Default for AllLru<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Page> AllLru<P> {
+    /// Returns an engine that has seen nothing.
+    pub fn new() -> Self {
+        Self {
+            window: Window::new(),
+            stacks: vec![[P::NONE; WAYS]; ALL_SETS],
+            patterns: vec![0; PATTERNS],
+            depths: [[0; WAYS + 1]; SET_COUNTS],
+            accesses: 0,
+            seen: PageMap::new(),
+        }
+    }
+
+    /// Looks up every page in order.
+    pub fn run(&mut self, pages: &[P]) {
+        let mut window = self.window;
+        // Where it is taken from, a look-up by a pattern needs no check.
+        let mut patterns = std::mem::take(&mut self.patterns);
+        for &page in pages {
+            let found = window.find(page);
+            if found.is_found() {
+                patterns[pattern(&window, page, found)] += 1;
+            } else {
+                self.search(page, &window);
+            }
+            window.use_page(page, found);
+        }
+        self.patterns = patterns;
+        self.window = window;
+        self.accesses += pages.len() as u64;
+    }
+
+    /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
+    #[inline(never)]
+    fn search(&mut self, page: P, window: &Window<P>) {
+        self.seen.insert(page, 0);
+        let mut agreeing = [0; SET_COUNTS];
+        for &newer in window.0.iter().filter(|&&newer| newer != P::NONE) {
+            let bits = page.agreeing_bits(newer) as usize;
+            agreeing
+                .iter_mut()
+                .take(bits + 1)
+                .for_each(|count| *count += 1);
+        }
+        let leaving = window.last();
+        for (level, newer) in agreeing.into_iter().enumerate() {
+            let first = (1 << level) - 1;
+            let set = |page: P| first + (low_bits(page.number()) & first);
+            let depth = take(&mut self.stacks[set(page)], page);
+            let depth = depth.map_or(WAYS, |depth| (depth + newer).min(WAYS));
+            self.depths[level][depth] += 1;
+            if leaving != P::NONE {
+                push(&mut self.stacks[set(leaving)], leaving);
+            }
+        }
+    }
+
+    /// Returns how many look-ups there were.
+    pub fn accesses(&self) -> u64 {
+        self.accesses
+    }
+
+    /// Returns how many pages were looked up for the first time: the compulsory misses.
+    pub fn compulsory(&self) -> u64 {
+        self.seen.len()
+    }
+
+    /// Returns the misses of every geometry: `[k][w]` for 2^k sets of w + 1 ways.
+    pub fn misses(&self) -> [[u64; WAYS]; SET_COUNTS] {
+        let mut depths = self.depths;
+        for (pattern, &count) in self
+            .patterns
+            .iter()
+            .enumerate()
+            .filter(|(_, count)| **count > 0)
+        {
+            for (level, depths) in depths.iter_mut().enumerate() {
+                depths[depth_in(pattern, level)] += count;
+            }
+        }
+        depths.map(|depths| {
+            let mut left = self.accesses;
+            std::array::from_fn(|ways| {
+                left -= depths[ways];
+                left
+            })
+        })
+    }
+}
+
+/// Returns the codes of the pages that are above a page in the window: 0 for none, otherwise one
+/// more than the agreeing bits.
+#[inline(always)]
+fn pattern<P: Page>(window: &Window<P>, page: P, found: Found) -> usize {
+    let mut pattern = 0;
+    for depth in 0..WINDOW - 1 {
+        let bits = page.agreeing_bits(window.0[depth]).min(MAX_SET_BITS);
+        let code = (bits as usize + 1) << (CODE_BITS as usize * depth);
+        pattern |= if found.0[depth] { 0 } else { code };
+    }
+    pattern
+}
+
+/// Returns how many of the pages of a pattern share the set for 2^level sets.
+fn depth_in(pattern: usize, level: usize) -> usize {
+    let codes = (0..WINDOW - 1).map(|depth| pattern >> (CODE_BITS as usize * depth) & 0xF);
+    codes.filter(|&code| code > level).count()
+}
+
+/// Takes a page out of a stack; returns its depth, or `None` if it is not there.
+#[inline(always)]
+fn take<P: Page>(stack: &mut [P; WAYS], page: P) -> Option<usize> {
+    let depth = stack.iter().position(|&other| other == page)?;
+    stack.copy_within(depth + 1.., depth);
+    stack[WAYS - 1] = P::NONE;
+    Some(depth)
+}
+
+/// Puts a page on top of a stack; the lowest one drops out.
+#[inline(always)]
+fn push<P: Page>(stack: &mut [P; WAYS], page: P) {
+    stack.copy_within(..WAYS - 1, 1);
+    stack[0] = page;
+}
