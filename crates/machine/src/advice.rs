@@ -56,6 +56,11 @@ pub(crate) fn advice(circumstances: &Circumstances<'_>) -> String {
     };
     match circumstances.memory {
         Some(memory) if by_status.is_empty() => memory_advice(circumstances, memory),
+        _ if circumstances.function == Some("RaiseException") => {
+            "the program raises this exception itself, and no handler takes it: set one around the \
+             call"
+                .to_owned()
+        }
         _ if by_status.is_empty() => {
             "the processor refuses this instruction or operand: look at its operands".to_owned()
         }

@@ -8,6 +8,7 @@
     reason = "handlers have the type that the table wants"
 )]
 
+mod exceptions;
 mod libraries;
 mod memory;
 mod modules;
@@ -25,8 +26,9 @@ use pagefault_cpu::Reg;
 use pagefault_vmm::mmu::{LinearAddr, PageFault, Privilege, Word};
 use pagefault_vmm::{Caller, Origin, Resolution, Win32Code};
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Outcome};
 use crate::sites::CallSite;
+use crate::system::SystemCode;
 use crate::trace::{Event, Topics};
 use crate::watch::Watch;
 
@@ -37,6 +39,8 @@ pub(crate) enum Convention {
     Stdcall(u8),
     /// The caller does; there may be more than these.
     Cdecl(u8),
+    /// The function is code of the program's own mode, in `system/system.asm`.
+    Guest,
 }
 
 /// An emulated function: a row of the table.
@@ -52,6 +56,10 @@ pub(crate) struct Function<W: Watch> {
 pub(crate) enum Stop {
     /// The program has ended.
     Exit(u32),
+    /// The run has ended in another way.
+    End(Box<Outcome>),
+    /// The function has set the registers itself.
+    Resumed,
     /// The function touched memory that it may not.
     Refused(Refused),
 }
@@ -82,18 +90,26 @@ impl<W: Watch> Machine<W> {
             convention,
             run,
         } = function;
-        let (Convention::Stdcall(count) | Convention::Cdecl(count)) = *convention;
+        let (count, popped) = match *convention {
+            Convention::Stdcall(count) => (u32::from(count), u32::from(count) * u32::SIZE),
+            Convention::Cdecl(count) => (u32::from(count), 0),
+            Convention::Guest => unreachable!("control does not come to the host there"),
+        };
         let esp = LinearAddr::new(self.cpu.registers().gpr(Reg::Esp));
         let return_to = self.read_user::<u32>(esp)?;
         let stack = esp.wrapping_add(u32::SIZE);
-        let arguments = (0..u32::from(count))
+        let arguments = (0..count)
             .map(|index| self.read_user(stack.wrapping_add(index * u32::SIZE)))
             .collect::<Result<Vec<u32>, _>>()?;
-        self.tell(Topics::API, || Event::ApiCall {
-            function: name,
-            arguments: arguments.clone(),
-            return_to,
-        });
+        // What the system's own code asks for is no call of the program's.
+        let is_for_system = SystemCode::contains(return_to);
+        if !is_for_system {
+            self.tell(Topics::API, || Event::ApiCall {
+                function: name,
+                arguments: arguments.clone(),
+                return_to,
+            });
+        }
 
         let mut call = Call {
             machine: self,
@@ -106,15 +122,13 @@ impl<W: Watch> Machine<W> {
         let result = run(&mut call)?;
 
         let last_error = call.last_error.map(Win32Code::get);
-        self.tell(Topics::API, || Event::ApiReturn {
-            function: name,
-            result,
-            last_error,
-        });
-        let popped = match *convention {
-            Convention::Stdcall(count) => u32::from(count) * u32::SIZE,
-            Convention::Cdecl(_) => 0,
-        };
+        if !is_for_system {
+            self.tell(Topics::API, || Event::ApiReturn {
+                function: name,
+                result,
+                last_error,
+            });
+        }
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Eax, result);
         registers.set_gpr(Reg::Esp, stack.wrapping_add(popped).bits());

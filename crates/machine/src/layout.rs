@@ -7,6 +7,9 @@ pub(crate) const MODULE_BYTES: u32 = 0x1_0000;
 /// The distance between two functions of a module, in bytes.
 pub(crate) const API_SLOT_BYTES: u32 = 16;
 
+/// Where the system's code that runs in the program's own mode is linked.
+pub(crate) const SYSTEM_CODE_BASE: u32 = 0x7CB0_0000;
+
 /// The region of the thread and process environment blocks.
 pub(crate) const ENVIRONMENT_BASE: u32 = 0x7FFD_0000;
 /// Its size.
@@ -36,8 +39,15 @@ pub(crate) mod teb {
     pub(crate) const LAST_ERROR: u32 = 0x34;
 }
 
-/// Offset of `ImageBaseAddress` in the PEB.
-pub(crate) const PEB_IMAGE_BASE: u32 = 0x08;
+/// Fields of the PEB, as offsets.
+pub(crate) mod peb {
+    /// `BeingDebugged`, a byte.
+    pub(crate) const BEING_DEBUGGED: u32 = 0x02;
+    /// `ImageBaseAddress`
+    pub(crate) const IMAGE_BASE: u32 = 0x08;
+    /// `CrossProcessFlags`: among others, which lists have vectored handlers.
+    pub(crate) const CROSS_PROCESS_FLAGS: u32 = 0x28;
+}
 
 /// What ends the chain of exception registrations.
 pub(crate) const END_OF_EXCEPTION_LIST: u32 = u32::MAX;

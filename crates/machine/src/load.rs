@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pagefault_asm::Image;
+use pagefault_asm::{Image, Rights};
 use pagefault_cpu::{Cpu, Descriptor, Reg, Segment, SegmentRegister, SegmentRights, Selector};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
 use pagefault_vmm::{
@@ -15,12 +15,15 @@ use crate::api::{Modules, RETURN_ADDRESS};
 use crate::console::Console;
 use crate::debug::DebugInfo;
 use crate::layout::{
-    END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, PEB_IMAGE_BASE, PROCESS_ID,
-    TEB, THREAD_ID, teb,
+    END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, PROCESS_ID, TEB, THREAD_ID,
+    peb, teb,
 };
 use crate::machine::{Aslr, Machine, MachineConfig};
 use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
 use crate::sites::CallSites;
+use crate::system::SystemCode;
+use crate::thread::{Thread, ThreadId, Threads};
+use crate::vectored::Vectored;
 use crate::watch::Watch;
 
 /// Why a program cannot be loaded.
@@ -151,11 +154,20 @@ impl<W: Watch> Machine<W> {
             debug,
             program_name: config.program_name.clone(),
             image: extent(program, config.aslr)?,
-            stack: 0..0,
+            threads: Threads::new(Thread {
+                id: ThreadId(THREAD_ID),
+                teb: TEB,
+                stack: 0..0,
+            }),
+            vectored: Vectored::default(),
+            refused: Vec::new(),
+            dying: None,
+            error_mode: 0,
         };
         machine.map_image(program)?;
         machine.map_environment()?;
         machine.map_system()?;
+        machine.map_system_code(SystemCode::get().image())?;
         machine.make_stack(config, program.stack)?;
         machine.start(program)?;
         // The program begins with a cold TLB and with nothing counted.
@@ -181,6 +193,31 @@ impl<W: Watch> Machine<W> {
         for part in &program.parts {
             let at = start.wrapping_add(part.offset);
             self.protect(Part::IMAGE, at, part.size, protection(part.rights))?;
+        }
+        Ok(())
+    }
+
+    /// Maps the system's code, which is linked for the place where it is.
+    fn map_system_code(&mut self, image: &Image) -> Result<(), LoadError> {
+        let ends = image.segments.iter().map(|part| part.addr + part.size);
+        let end = ends.max().unwrap_or(image.base);
+        self.map_as_image(Part::SYSTEM, image.base, end - image.base)?;
+        for segment in &image.segments {
+            self.fill(Part::SYSTEM, segment.addr, &segment.bytes)?;
+        }
+        for import in &image.imports {
+            let bound = self.modules.bind::<W>(&import.name, None);
+            let addr = bound.unwrap_or(RETURN_ADDRESS);
+            self.fill(Part::SYSTEM, import.slot, &addr.to_le_bytes())?;
+        }
+        self.protect(Part::SYSTEM, image.base, end - image.base, PAGE_READONLY)?;
+        for segment in &image.segments {
+            let protect = if segment.rights.contains(Rights::EXECUTE) {
+                PAGE_EXECUTE_READ
+            } else {
+                PAGE_READWRITE
+            };
+            self.protect(Part::SYSTEM, segment.addr, segment.size, protect)?;
         }
         Ok(())
     }
@@ -234,7 +271,7 @@ impl<W: Watch> Machine<W> {
         }
         self.fill(
             Part::ENVIRONMENT,
-            PEB + PEB_IMAGE_BASE,
+            PEB + peb::IMAGE_BASE,
             &self.image.start.to_le_bytes(),
         )
     }
@@ -280,7 +317,7 @@ impl<W: Watch> Machine<W> {
         self.commit(Part::STACK, limit, top - limit, PAGE_READWRITE)?;
         let pages = PageRange::touched(LinearAddr::new(base), reserve);
         self.vmm.set_stack(self.process, pages);
-        self.stack = base..top;
+        self.threads.current_mut().stack = base..top;
         self.write_teb(teb::STACK_BASE, top);
         self.write_teb(teb::STACK_LIMIT, limit);
         Ok(())
@@ -288,8 +325,15 @@ impl<W: Watch> Machine<W> {
 
     /// Sets the registers as at the entry point.
     fn start(&mut self, program: &Program) -> Result<(), LoadError> {
-        let esp = self.stack.end - STACK_SLOT_BYTES;
-        self.fill(Part::STACK, esp, &RETURN_ADDRESS.to_le_bytes())?;
+        let top_handler = SystemCode::get().entry("TopHandler");
+        let words = [RETURN_ADDRESS, END_OF_EXCEPTION_LIST, top_handler, 0, 0, 0];
+        let frame = self.threads.current().stack.end - STACK_SLOT_BYTES * 5;
+        let esp = frame - STACK_SLOT_BYTES;
+        for (word, slot) in words.iter().zip(0_u32..) {
+            let at = esp + slot * STACK_SLOT_BYTES;
+            self.fill(Part::STACK, at, &word.to_le_bytes())?;
+        }
+        self.write_teb(teb::EXCEPTION_LIST, frame);
         let entry = self.image.start.wrapping_add(program.entry);
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Esp, esp);

@@ -8,12 +8,17 @@ use pagefault_vmm::{Origin, PageRange, PageStore, ProcessId, Resolution, Resumed
 
 use crate::api::{MissingFunction, Modules, Refused, Stop, Target};
 use crate::console::Console;
+use crate::context::Context;
 use crate::debug::DebugInfo;
-use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, TEB, teb};
-use crate::report::{ExceptionReport, FaultKind};
+use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SYSTEM_CODE_BASE, teb};
+use crate::raise::RefusedAccess;
+use crate::record::Record;
+use crate::report::ExceptionReport;
 use crate::sites::{CallSite, CallSites};
 use crate::status::Status;
+use crate::thread::Threads;
 use crate::trace::{Event, Topics};
+use crate::vectored::Vectored;
 use crate::watch::Watch;
 
 /// What a machine is made of.
@@ -118,8 +123,16 @@ pub struct Machine<W: Watch> {
     pub(crate) program_name: String,
     /// Where the program's image is.
     pub(crate) image: Range<u32>,
-    /// Where its stack is.
-    pub(crate) stack: Range<u32>,
+    /// Its threads.
+    pub(crate) threads: Threads,
+    /// The vectored handlers.
+    pub(crate) vectored: Vectored,
+    /// Accesses that were refused lately.
+    pub(crate) refused: Vec<RefusedAccess>,
+    /// The report of the exception that ends the process, while its frames are unwound.
+    pub(crate) dying: Option<Box<ExceptionReport>>,
+    /// What `SetErrorMode` has set.
+    pub(crate) error_mode: u32,
 }
 
 impl<W: Watch> Machine<W> {
@@ -201,9 +214,10 @@ impl<W: Watch> Machine<W> {
                 code: self.cpu.registers().gpr(Reg::Eax),
             }),
             Target::Function(function) => match self.call_function(function) {
-                Ok(()) => Ok(()),
+                Ok(()) | Err(Stop::Resumed) => Ok(()),
                 Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
-                Err(Stop::Refused(refused)) => Err(self.report_refused(&refused, addr.bits())),
+                Err(Stop::Refused(refused)) => self.raise_refused(refused, addr.bits()),
+                Err(Stop::End(outcome)) => Err(*outcome),
             },
             Target::Missing(function) => {
                 let function = function.clone();
@@ -218,20 +232,21 @@ impl<W: Watch> Machine<W> {
                 Err(Outcome::MissingFunction(Box::new(call)))
             }
             Target::Nothing => {
-                let kind = FaultKind::Status(Status::ILLEGAL_INSTRUCTION);
-                Err(self.report(kind, addr.bits()))
+                let record = Record::new(Status::ILLEGAL_INSTRUCTION, addr.bits(), &[]);
+                let context = Context::of(self.cpu.registers());
+                self.raise_record(record, context)
             }
         }
     }
 
     fn answer_exception(&mut self, exception: &Exception, at: u32) -> Result<(), Outcome> {
         if let Some(fault) = exception.page_fault {
-            return self
-                .resolve(&fault)
-                .map_err(|refused| self.report_refused(&refused, at));
+            return match self.resolve(&fault) {
+                Ok(()) => Ok(()),
+                Err(refused) => self.raise_refused(refused, at),
+            };
         }
-        let status = self.status_of(exception, at);
-        Err(self.report(FaultKind::Status(status), at))
+        self.raise_exception(exception, at)
     }
 
     /// Has the memory manager deal with a page fault.
@@ -262,18 +277,27 @@ impl<W: Watch> Machine<W> {
 
     /// Returns the last error of the thread.
     pub(crate) fn last_error(&mut self) -> u32 {
-        let at = LinearAddr::new(TEB + teb::LAST_ERROR);
-        // A program that has taken the TEB away from itself has no last error.
-        self.vmm.read_u32(&mut self.mmu, at).unwrap_or(0)
+        self.read_teb(teb::LAST_ERROR)
     }
 
     pub(crate) fn set_last_error(&mut self, code: u32) {
         self.write_teb(teb::LAST_ERROR, code);
     }
 
+    /// Returns a field of the TEB; 0 if the program has taken the TEB away from itself.
+    pub(crate) fn read_teb(&mut self, offset: u32) -> u32 {
+        let at = LinearAddr::new(self.threads.current().teb.wrapping_add(offset));
+        self.vmm.read_u32(&mut self.mmu, at).unwrap_or(0)
+    }
+
     /// Writes a field of the TEB, if the program has left it there.
     pub(crate) fn write_teb(&mut self, offset: u32, value: u32) {
-        let at = LinearAddr::new(TEB + offset);
+        self.write_word(self.threads.current().teb.wrapping_add(offset), value);
+    }
+
+    /// Writes a word of the system's own in the program's memory, if it has left it there.
+    pub(crate) fn write_word(&mut self, addr: u32, value: u32) {
+        let at = LinearAddr::new(addr);
         let written = self.vmm.copy_out(&mut self.mmu, at, &value.to_le_bytes());
         debug_assert!(
             written.is_ok() || self.vmm.current().is_some(),
@@ -300,11 +324,13 @@ impl<W: Watch> Machine<W> {
     pub(crate) fn purpose(&self, addr: LinearAddr) -> Option<&'static str> {
         let addr = addr.bits();
         let system = Modules::host_calls();
+        let code = SYSTEM_CODE_BASE..SYSTEM_CODE_BASE + MODULE_BYTES;
         let environment = ENVIRONMENT_BASE..ENVIRONMENT_BASE + ENVIRONMENT_BYTES;
         [
             (self.image.clone(), "the program's image"),
-            (self.stack.clone(), "the stack"),
+            (self.threads.current().stack.clone(), "the stack"),
             (system, "the emulated functions of the system"),
+            (code, "the system's code"),
             (environment, "the thread and process environment blocks"),
         ]
         .into_iter()

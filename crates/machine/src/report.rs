@@ -3,18 +3,22 @@
 use std::ops::Range;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, MasmFormatter, OpKind, Register};
-use pagefault_cpu::Reg;
+use pagefault_cpu::{Reg, Vector};
 use pagefault_vmm::mmu::{AccessKind, Level, LinearAddr, PageFault, PhysAddr, SoftwareEntry, Walk};
 use pagefault_vmm::{History, MemoryInfo, Origin, PagingMode, Resolution, Rule, SoftwarePte};
 
 use crate::advice::{self, Circumstances};
-use crate::api::{Refused, Target};
+use crate::api::Target;
 use crate::debug::{NearSymbol, SourceLine};
-use crate::machine::{Machine, Outcome};
+use crate::machine::Machine;
+use crate::raise::RefusedAccess;
 use crate::sites::CallSite;
 use crate::status::{Privilege, Status};
+use crate::system::SystemCode;
 use crate::watch::Watch;
 
+/// The size of a stack slot in bytes.
+const STACK_SLOT_BYTES: u32 = 4;
 /// The longest instruction in bytes.
 const MAX_INSTRUCTION_BYTES: u32 = 15;
 
@@ -134,24 +138,23 @@ pub(crate) enum FaultKind {
     /// The processor, or the machine.
     Status(Status),
     /// A page fault that was refused.
-    Memory(Box<Refused>),
+    Memory(Box<RefusedAccess>),
 }
 
 impl<W: Watch> Machine<W> {
-    /// Returns the report of a page fault that was refused.
-    pub(crate) fn report_refused(&mut self, refused: &Refused, at: u32) -> Outcome {
-        self.report(FaultKind::Memory(Box::new(refused.clone())), at)
-    }
-
     /// Returns the report of an exception raised by the instruction at `at`.
-    pub(crate) fn report(&mut self, kind: FaultKind, at: u32) -> Outcome {
+    pub(crate) fn report(&mut self, kind: FaultKind, at: u32) -> Box<ExceptionReport> {
         let target = self.modules.target::<W>(LinearAddr::new(at));
+        let guest = SystemCode::procedure_at(at);
         let function = match target {
             Target::Function(function) => Some(function.name),
-            Target::Return | Target::Missing(_) | Target::Nothing => None,
+            Target::Return | Target::Missing(_) | Target::Nothing => guest,
         };
         // Within a function of the system, the caller's place is the one that tells something.
-        let caller = function.and_then(|_| self.return_address());
+        let caller = match guest {
+            Some(_) => self.return_address_of_frame(),
+            None => function.and_then(|_| self.return_address()),
+        };
         let place = match caller {
             Some(return_to) => self.place_of_call(return_to),
             None => self.place(at),
@@ -169,21 +172,21 @@ impl<W: Watch> Machine<W> {
             memory: memory.as_deref(),
             function,
             image: self.image.clone(),
-            stack: self.stack.clone(),
+            stack: self.threads.current().stack.clone(),
         };
         let advice = advice::advice(&circumstances);
-        let report = ExceptionReport {
+        Box::new(ExceptionReport {
             status,
             place,
             function,
             registers,
             memory,
             advice,
-        };
-        Outcome::Exception(Box::new(report))
+        })
     }
 
-    fn memory_report(&self, refused: &Refused) -> (Status, MemoryReport) {
+    fn memory_report(&self, access: &RefusedAccess) -> (Status, MemoryReport) {
+        let RefusedAccess { refused, walk, .. } = access;
         let fault = refused.fault;
         let addr = fault.addr;
         let status = match refused.resolution {
@@ -199,9 +202,9 @@ impl<W: Watch> Machine<W> {
         let memory = MemoryReport {
             fault,
             cr3: self.mmu.control().cr3(),
-            walk: self.mmu.walk(addr),
+            walk: *walk,
             is_two_level: self.vmm.config().paging == PagingMode::TwoLevel,
-            entry_meaning: entry_meaning(&self.mmu.walk(addr)),
+            entry_meaning: entry_meaning(walk),
             rule: violation.map(|violation| violation.rule),
             region: self.vmm.query(&self.mmu, self.process, addr).ok(),
             allocation: self.allocation_around(addr),
@@ -289,6 +292,13 @@ impl<W: Watch> Machine<W> {
         self.vmm.read_u32(&mut self.mmu, esp).ok()
     }
 
+    /// Returns the return address of the function whose frame EBP points to.
+    fn return_address_of_frame(&mut self) -> Option<u32> {
+        let ebp = LinearAddr::new(self.cpu.registers().gpr(Reg::Ebp));
+        let at = ebp.wrapping_add(STACK_SLOT_BYTES);
+        self.vmm.read_u32(&mut self.mmu, at).ok()
+    }
+
     fn gprs(&self) -> [u32; 8] {
         let order = [
             Reg::Eax,
@@ -338,7 +348,11 @@ impl<W: Watch> Machine<W> {
         } else {
             Privilege::NotNeeded
         };
-        let status = Status::of(exception, privilege);
+        let status = match exception.vector {
+            Vector::X87 => Status::of_x87(self.cpu.registers().fpu()),
+            Vector::SIMD => Status::of_simd(self.cpu.registers().mxcsr()),
+            _ => Status::of(exception, privilege),
+        };
         if status == Status::INTEGER_DIVIDE_BY_ZERO && !self.divides_by_zero(&instruction) {
             return Status::INTEGER_OVERFLOW;
         }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 
-use crate::api::Function;
 use crate::api::table::{Library, Table};
+use crate::api::{Convention, Function};
 use crate::layout::{API_SLOT_BYTES, MODULE_BYTES, SYSTEM_BASE};
+use crate::system::SystemCode;
 use crate::watch::Watch;
 
 /// A library of the system, by its place in the table.
@@ -109,6 +110,9 @@ impl Modules {
     pub(crate) fn export<W: Watch>(id: ModuleId, name: &str) -> Option<u32> {
         let functions = library::<W>(id)?.functions;
         let index = functions.iter().position(|known| known.name == name)?;
+        if functions[index].convention == Convention::Guest {
+            return SystemCode::get().address(name);
+        }
         Some(id.slot(slot_number(index)))
     }
 
@@ -151,7 +155,8 @@ impl Modules {
         let slot = offset / API_SLOT_BYTES;
         if id != OTHERS {
             let function = library::<W>(id)?.functions.get(slot as usize)?;
-            return Some(Target::Function(function));
+            let is_here = function.convention != Convention::Guest;
+            return is_here.then_some(Target::Function(function));
         }
         match slot.checked_sub(FIRST_MISSING) {
             None => Some(Target::Return),

@@ -4,7 +4,7 @@
 
 use crate::api::text::{Ansi, Wide};
 use crate::api::{Call, Convention, Function, Stop};
-use crate::api::{memory, modules, output, process, strings, system};
+use crate::api::{exceptions, memory, modules, output, process, strings, system};
 use crate::watch::Watch;
 
 /// A library: its name and the functions that the machine emulates.
@@ -26,6 +26,10 @@ impl<W: Watch> Table<W> {
             functions: Self::KERNEL32,
         },
         Library {
+            name: "msvcrt.dll",
+            functions: Self::MSVCRT,
+        },
+        Library {
             name: "ntdll.dll",
             functions: Self::NTDLL,
         },
@@ -36,9 +40,21 @@ impl<W: Watch> Table<W> {
     ];
 
     const KERNEL32: &'static [Function<W>] = &[
+        stdcall(
+            "AddVectoredContinueHandler",
+            2,
+            exceptions::add_continue_handler,
+        ),
+        stdcall(
+            "AddVectoredExceptionHandler",
+            2,
+            exceptions::add_exception_handler,
+        ),
+        guest("DebugBreak"),
         stdcall("ExitProcess", 1, process::exit_process),
         stdcall("FreeLibrary", 1, modules::free_library),
         stdcall("GetCurrentProcess", 0, process::get_current_process),
+        stdcall("GetErrorMode", 0, exceptions::get_error_mode),
         stdcall("GetLastError", 0, process::get_last_error),
         stdcall(
             "GetModuleFileNameA",
@@ -80,19 +96,36 @@ impl<W: Watch> Table<W> {
             2,
             system::get_windows_directory::<W, Wide>,
         ),
+        stdcall("IsDebuggerPresent", 0, exceptions::is_debugger_present),
         stdcall("LoadLibraryA", 1, modules::load_library::<W, Ansi>),
         stdcall("LoadLibraryExA", 3, modules::load_library_ex::<W, Ansi>),
         stdcall("LoadLibraryExW", 3, modules::load_library_ex::<W, Wide>),
         stdcall("LoadLibraryW", 1, modules::load_library::<W, Wide>),
+        guest("RaiseException"),
+        stdcall(
+            "RemoveVectoredContinueHandler",
+            1,
+            exceptions::remove_continue_handler,
+        ),
+        stdcall(
+            "RemoveVectoredExceptionHandler",
+            1,
+            exceptions::remove_exception_handler,
+        ),
+        guest("RtlCaptureContext"),
         stdcall("RtlFillMemory", 3, strings::rtl_fill_memory),
         stdcall("RtlMoveMemory", 3, strings::rtl_move_memory),
+        guest("RtlUnwind"),
         stdcall("RtlZeroMemory", 2, strings::rtl_zero_memory),
+        stdcall("SetErrorMode", 1, exceptions::set_error_mode),
         stdcall("SetLastError", 1, process::set_last_error),
         stdcall(
             "SetProcessWorkingSetSize",
             3,
             system::set_process_working_set_size,
         ),
+        guest("SetUnhandledExceptionFilter"),
+        guest("UnhandledExceptionFilter"),
         stdcall("VirtualAlloc", 4, memory::virtual_alloc),
         stdcall("VirtualAllocEx", 5, memory::virtual_alloc_ex),
         stdcall("VirtualFree", 3, memory::virtual_free),
@@ -125,11 +158,57 @@ impl<W: Watch> Table<W> {
         stdcall("lstrlenW", 1, strings::lstrlen::<W, Wide>),
     ];
 
+    const MSVCRT: &'static [Function<W>] = &[
+        guest("_XcptFilter"),
+        guest("_abnormal_termination"),
+        guest("_except_handler3"),
+        guest("_global_unwind2"),
+        guest("_local_unwind2"),
+        guest("_setjmp"),
+        guest("_setjmp3"),
+        guest("longjmp"),
+    ];
+
     const NTDLL: &'static [Function<W>] = &[
+        guest("DbgBreakPoint"),
+        guest("KiUserExceptionDispatcher"),
+        stdcall("NtContinue", 2, exceptions::nt_continue),
+        stdcall("NtRaiseException", 3, exceptions::nt_raise_exception),
+        stdcall("PagefaultEndProcess", 1, exceptions::end_process),
+        stdcall("PagefaultIsCode", 1, exceptions::is_code),
+        stdcall("PagefaultNextHandler", 3, exceptions::next_handler),
+        stdcall("PagefaultUnhandled", 2, exceptions::unhandled),
+        stdcall(
+            "RtlAddVectoredContinueHandler",
+            2,
+            exceptions::add_continue_handler,
+        ),
+        stdcall(
+            "RtlAddVectoredExceptionHandler",
+            2,
+            exceptions::add_exception_handler,
+        ),
+        guest("RtlCaptureContext"),
         stdcall("RtlCompareMemory", 3, strings::rtl_compare_memory),
+        guest("RtlDispatchException"),
         stdcall("RtlFillMemory", 3, strings::rtl_fill_memory),
         stdcall("RtlMoveMemory", 3, strings::rtl_move_memory),
+        guest("RtlRaiseException"),
+        guest("RtlRaiseStatus"),
+        stdcall(
+            "RtlRemoveVectoredContinueHandler",
+            1,
+            exceptions::remove_continue_handler,
+        ),
+        stdcall(
+            "RtlRemoveVectoredExceptionHandler",
+            1,
+            exceptions::remove_exception_handler,
+        ),
+        guest("RtlUnwind"),
         stdcall("RtlZeroMemory", 2, strings::rtl_zero_memory),
+        stdcall("ZwContinue", 2, exceptions::nt_continue),
+        stdcall("ZwRaiseException", 3, exceptions::nt_raise_exception),
     ];
 
     const USER32: &'static [Function<W>] = &[
@@ -151,6 +230,15 @@ const fn stdcall<W: Watch>(name: &'static str, arguments: u8, run: Run<W>) -> Fu
         name,
         convention,
         run,
+    }
+}
+
+/// A function that is code of the program's own mode.
+const fn guest<W: Watch>(name: &'static str) -> Function<W> {
+    Function {
+        name,
+        convention: Convention::Guest,
+        run: |_| unreachable!("its address is elsewhere"),
     }
 }
 

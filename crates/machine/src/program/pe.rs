@@ -383,7 +383,9 @@ impl<'a> Headers<'a> {
             (WRITE, PartRights::WRITE | PartRights::READ),
             (EXECUTE, PartRights::EXECUTE | PartRights::READ),
         ] {
-            rights.set(right, characteristics & bit != 0 || rights.contains(right));
+            if characteristics & bit != 0 {
+                rights |= right;
+            }
         }
         let size = size.max(1);
         Ok(Part {
