@@ -23,6 +23,15 @@ pub(crate) enum Pace {
     OneIteration,
 }
 
+/// Whether the instruction before loaded SS by MOV or POP, so that no #DB comes between it and the
+/// load of ESP that follows (SDM Vol. 3A, "Masking Exceptions and Interrupts When Switching
+/// Stacks").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StackSwitch {
+    None,
+    Begun,
+}
+
 /// The processor, less its cache of decoded blocks.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -34,6 +43,7 @@ pub(crate) struct State {
     /// Why the block stopped, and the operation that stopped it.
     pub(crate) stop: Option<(Stop, Op)>,
     pub(crate) pace: Pace,
+    pub(crate) stack_switch: StackSwitch,
     pub(crate) checks: Checks,
     /// On whose behalf memory is accessed: CPL, since CS was last looked at.
     pub(crate) privilege: Privilege,
@@ -61,6 +71,7 @@ impl State {
             instructions: 0,
             stop: None,
             pace: Pace::Whole,
+            stack_switch: StackSwitch::None,
             checks: Checks::None,
             privilege: Privilege::User,
             descriptors: DescriptorTable::new(),

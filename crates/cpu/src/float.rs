@@ -7,10 +7,15 @@
 use std::cmp::Ordering;
 
 mod encode;
+mod functions;
 mod parts;
 mod round;
+mod wide;
 
 pub(crate) use encode::{from_f32, from_f64, to_f32, to_f64};
+pub(crate) use functions::{
+    arc_tangent, cosine, logarithm, logarithm_of_sum, power_less_one, sine, tangent,
+};
 pub(crate) use parts::{Quotient, extract, remainder, scale};
 pub(crate) use round::round;
 use round::{cut, place};

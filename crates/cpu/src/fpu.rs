@@ -2,6 +2,10 @@
 
 use std::cmp::Ordering;
 
+mod image;
+
+pub(crate) use image::{Pointers, from_bytes, to_bytes, word_at};
+
 use crate::float::{self, Env, FloatExceptions, Format, Kind, NanRule, Rounding, Value};
 
 /// An 80-bit extended-precision number.
@@ -120,6 +124,7 @@ pub struct Fpu {
     used: u8,
     control: u16,
     status: Status,
+    pointers: Pointers,
 }
 
 /// An operand of an x87 instruction.
@@ -179,6 +184,7 @@ impl Fpu {
             used: 0,
             control: Self::CONTROL_RESET,
             status: Status::empty(),
+            pointers: Pointers::default(),
         }
     }
 
@@ -263,6 +269,32 @@ impl Fpu {
         self.status.contains(Status::SUMMARY)
     }
 
+    /// Returns EIP of the last instruction that is not one of control.
+    pub fn instruction_pointer(&self) -> u32 {
+        self.pointers.instruction
+    }
+
+    pub(crate) fn pointers(&self) -> Pointers {
+        self.pointers
+    }
+
+    pub(crate) fn set_pointers(&mut self, pointers: Pointers) {
+        self.pointers = pointers;
+    }
+
+    /// Notes where an instruction that is not one of control was.
+    pub(crate) fn note_instruction(&mut self, eip: u32) {
+        self.pointers.instruction = eip;
+    }
+
+    /// FNINIT: the registers keep their bits.
+    pub(crate) fn reset(&mut self) {
+        *self = Self {
+            registers: self.registers,
+            ..Self::new()
+        };
+    }
+
     /// FNCLEX.
     pub(crate) fn clear_exceptions(&mut self) {
         self.status &= Status::CONDITION;
@@ -309,6 +341,11 @@ impl Fpu {
         self.status = (self.status - Status::CONDITION) | condition;
     }
 
+    /// Sets C2 to what `c2` says of it.
+    pub(crate) fn set_c2(&mut self, c2: Status) {
+        self.status = (self.status - Status::C2) | (c2 & Status::C2);
+    }
+
     pub(crate) fn set_c1(&mut self, c1: bool) {
         self.status.set(Status::C1, c1);
     }
@@ -327,6 +364,27 @@ impl Fpu {
             self.rotate_raw(-1);
             self.set_st(0, value);
         }
+    }
+
+    /// Pushes a value onto a stack that is known to have room.
+    pub(crate) fn push_unchecked(&mut self, value: F80) {
+        self.rotate_raw(-1);
+        self.set_st(0, value);
+    }
+
+    /// Returns ST(0) for an instruction that replaces it and pushes. If it is empty, or the stack
+    /// is full, raises that and, when it is masked, leaves two NaNs.
+    pub(crate) fn fetch_with_room(&mut self) -> Option<Value> {
+        let fault = match self.fetch(Source::Stack(0)) {
+            None => StackFault::Underflow,
+            Some(_) if !self.is_empty(Self::LAST_PLACE) => StackFault::Overflow,
+            Some(value) => return Some(value),
+        };
+        if self.stack_fault(fault) {
+            self.set_st(0, F80::pack(Value::DEFAULT_NAN));
+            self.push_unchecked(F80::pack(Value::DEFAULT_NAN));
+        }
+        None
     }
 
     /// `dst = operation(dst, src)`.

@@ -74,6 +74,7 @@ pub use cpu::Cpu;
 pub use exception::{
     Class, Exception, Exit, MAX_INSTRUCTION_BYTES, UnsupportedInstruction, Vector,
 };
+pub use extended::ReservedMxcsrBit;
 pub use flags::Eflags;
 pub use fpu::{F80, Fpu};
 pub use observer::{NoObserver, Observer};
@@ -90,6 +91,7 @@ mod decode;
 mod dispatch;
 mod exception;
 mod exec;
+mod extended;
 mod flags;
 mod float;
 mod fpu;

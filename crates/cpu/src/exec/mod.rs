@@ -30,7 +30,9 @@ pub(crate) mod string;
 pub(crate) mod supervisor;
 pub(crate) mod system;
 pub(crate) mod x87;
+pub(crate) mod x87_functions;
 pub(crate) mod x87_parts;
+pub(crate) mod x87_state;
 
 /// The operand that ModRM.rm names: a register or memory.
 pub(crate) trait Rm {

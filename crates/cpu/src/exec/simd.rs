@@ -11,14 +11,12 @@ use crate::context::Context;
 use crate::exception::{Exception, Stop, Vector, general_protection};
 use crate::fpu::Fpu;
 use crate::op::Op;
-use crate::registers::Reg;
+use crate::registers::{Reg, Registers};
 
 /// Bytes of an MMX register.
 const MMX_BYTES: usize = 8;
 /// Bytes of an XMM register.
 const XMM_BYTES: usize = 16;
-/// Bits of MXCSR that exist.
-const MXCSR_MASK: u32 = 0xFFFF;
 
 /// The register or memory operand of an MMX or SSE instruction.
 pub(crate) trait VectorRm {
@@ -538,7 +536,7 @@ fn masked_store(cx: &mut impl Context, op: &Op, data: &[u8], mask: &[u8]) -> Res
 /// LDMXCSR: #GP for bits that do not exist.
 pub(crate) fn ldmxcsr(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     let value = cx.load::<u32>(op)?;
-    if value & !MXCSR_MASK != 0 {
+    if value & !Registers::MXCSR_BITS != 0 {
         return Err(general_protection());
     }
     cx.state_mut().regs.set_mxcsr(value);

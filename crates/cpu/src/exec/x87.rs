@@ -592,10 +592,7 @@ pub(crate) fn fnclex(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 
 /// FNINIT: the registers keep their bits.
 pub(crate) fn fninit(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
-    let fpu = &mut cx.state_mut().regs.fpu;
-    fpu.set_control(Fpu::CONTROL_RESET);
-    fpu.set_status(0);
-    fpu.set_used(0);
+    cx.state_mut().regs.fpu.reset();
     Ok(())
 }
 
@@ -626,7 +623,7 @@ pub(crate) fn fnstsw_ax(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     Ok(())
 }
 
-fn load_f80(cx: &mut impl Context, op: &Op) -> Result<F80, Stop> {
+pub(super) fn load_f80(cx: &mut impl Context, op: &Op) -> Result<F80, Stop> {
     let mantissa = cx.load::<u64>(op)?;
     let upper = cx.state().linear_part(op, 8, 2, AccessKind::Read)?;
     Ok(F80 {
@@ -635,7 +632,7 @@ fn load_f80(cx: &mut impl Context, op: &Op) -> Result<F80, Stop> {
     })
 }
 
-fn store_f80(cx: &mut impl Context, op: &Op, value: F80) -> Result<Stored, Stop> {
+pub(super) fn store_f80(cx: &mut impl Context, op: &Op, value: F80) -> Result<Stored, Stop> {
     let lower = cx.state().linear(op, 8, AccessKind::Write)?;
     let upper = cx.state().linear_part(op, 8, 2, AccessKind::Write)?;
     write_f80(cx, lower, upper, value)

@@ -4,7 +4,7 @@ use super::x87::ready;
 use crate::context::Context;
 use crate::exception::Stop;
 use crate::float::{self, Quotient};
-use crate::fpu::{F80, Fpu, Pops, Source, StackFault, Status};
+use crate::fpu::{F80, Fpu, Pops, Source, Status};
 use crate::op::Op;
 
 /// FPREM.
@@ -53,20 +53,14 @@ pub(crate) fn fscale(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 /// FXTRACT: the exponent in place, the significand above it.
 pub(crate) fn fxtract(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     let fpu = ready(cx)?;
-    let Some(value) = fpu.fetch(Source::Stack(0)) else {
-        fpu.empty_operand();
+    let Some(value) = fpu.fetch_with_room() else {
         return Ok(());
     };
-    if !fpu.is_empty(Fpu::LAST_PLACE) {
-        fpu.stack_fault(StackFault::Overflow);
-        return Ok(());
-    }
     let mut env = fpu.env();
     let (exponent, significand) = float::extract(&mut env, value);
     if fpu.finish(env) {
         fpu.set_st(0, F80::pack(exponent));
-        let env = fpu.env();
-        fpu.push(env, F80::pack(significand));
+        fpu.push_unchecked(F80::pack(significand));
     }
     Ok(())
 }

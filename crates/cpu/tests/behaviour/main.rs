@@ -1,9 +1,13 @@
 //! What a processor on an MMU does, seen from outside.
 
+mod coverage;
 mod machine;
 mod quirks;
 mod random_bytes;
 mod run;
 mod supervisor;
 mod used_memory;
+mod x87_functions;
 mod x87_parts;
+mod x87_reference;
+mod x87_state;

@@ -75,6 +75,8 @@ fn is_exempt(insn: &Instruction) -> bool {
     );
     // The mask chooses the bytes.
     let is_masked = matches!(insn.mnemonic(), Mnemonic::Maskmovq | Mnemonic::Maskmovdqu);
+    // Nothing is stored where the image is reserved, nor read there.
+    let has_reserved_part = matches!(insn.mnemonic(), Mnemonic::Fxsave | Mnemonic::Fxrstor);
     // A selector load also reads a descriptor, which is not in memory here.
     let loads_segment = insn.op0_register().is_segment_register()
         || matches!(
@@ -97,6 +99,7 @@ fn is_exempt(insn: &Instruction) -> bool {
         || is_enter
         || is_bit_string
         || is_masked
+        || has_reserved_part
         || loads_segment
         || is_far
         || moves_selector
