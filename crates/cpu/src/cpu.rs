@@ -9,7 +9,7 @@ use pagefault_mmu::{
 };
 
 use crate::block::{Block, BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
-use crate::context::{Gate, Pace, State};
+use crate::context::{Gate, Pace, StackSwitch, State};
 use crate::decode::{self, Limits};
 use crate::exception::{
     Class, Exception, Exit, MAX_INSTRUCTION_BYTES, Stop, UnsupportedInstruction, Vector,
@@ -377,12 +377,17 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         None
     }
 
-    /// Runs one instruction, or one iteration of a repeated one, and raises #DB behind it.
+    /// Runs one instruction, or one iteration of a repeated one, and raises #DB behind it, unless it
+    /// has loaded SS.
     fn trap_after_one(&mut self, mmu: &mut Mmu<O>, observer: &mut C, at: PhysAddr) -> Option<Exit> {
         let eip = self.state.regs.eip;
         self.state.pace = Pace::OneIteration;
+        self.state.stack_switch = StackSwitch::None;
         let exit = self.run_one(mmu, observer, at);
         self.state.pace = Pace::Whole;
+        if self.state.stack_switch == StackSwitch::Begun {
+            return exit;
+        }
         exit.or(Some(Exit::Exception {
             exception: Exception::trap(Vector::DEBUG),
             at: eip,

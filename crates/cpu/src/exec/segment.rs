@@ -5,7 +5,7 @@ use pagefault_mmu::{AccessKind, Stored};
 use super::control::{far_pointer, serialize};
 use super::{Rm, size_of};
 use crate::block::Flow;
-use crate::context::Context;
+use crate::context::{Context, StackSwitch};
 use crate::exception::{Stop, invalid_opcode};
 use crate::op::Op;
 use crate::registers::Reg;
@@ -33,6 +33,7 @@ pub(crate) fn mov_sreg_rm16<R: Rm>(cx: &mut impl Context, op: &Op) -> Result<Flo
     }
     let selector = R::read::<u16>(cx, op)?;
     load(cx, register, selector)?;
+    note_stack_switch(cx, register);
     Ok(serialize(cx, op))
 }
 
@@ -55,7 +56,9 @@ pub(crate) fn pop_sreg<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Flow,
         .state()
         .stack_linear(op, esp, size_of::<u16>(), AccessKind::Read)?;
     let selector = cx.read::<u16>(addr)?;
-    load(cx, register(op)?, selector)?;
+    let register = register(op)?;
+    load(cx, register, selector)?;
+    note_stack_switch(cx, register);
     cx.set_reg(Reg::Esp, esp.wrapping_add(size_of::<T>()));
     Ok(serialize(cx, op))
 }
@@ -118,6 +121,12 @@ pub(crate) fn lsl<T: Width, R: Rm>(cx: &mut impl Context, op: &Op) -> Result<(),
 fn operand_descriptor<R: Rm>(cx: &mut impl Context, op: &Op) -> Result<Option<Descriptor>, Stop> {
     let selector = Selector::new(R::read::<u16>(cx, op)?);
     Ok(cx.state().descriptors.descriptor(selector))
+}
+
+fn note_stack_switch(cx: &mut impl Context, register: SegmentRegister) {
+    if register == SegmentRegister::Ss {
+        cx.state_mut().stack_switch = StackSwitch::Begun;
+    }
 }
 
 fn load(cx: &mut impl Context, register: SegmentRegister, selector: u16) -> Result<(), Stop> {

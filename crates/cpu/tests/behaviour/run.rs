@@ -130,6 +130,24 @@ fn the_trap_flag_traps_behind_each_instruction() {
 }
 
 #[test]
+fn no_trap_comes_between_a_load_of_ss_and_the_next_instruction() {
+    // mov eax, ss; mov ss, eax; inc ecx; push ss; pop ss; inc ecx; inc ecx
+    let code = [0x8C, 0xD0, 0x8E, 0xD0, 0x41, 0x16, 0x17, 0x41, 0x41];
+    let mut machine = Machine::new(NoObserver);
+    machine.load(CODE, &code);
+    machine.cpu.registers_mut().set_eflags(Eflags::TRAP);
+
+    for expected in [2, 5, 6, 8, 9] {
+        let Exit::Exception { exception, .. } = machine.run(100) else {
+            panic!("no trap")
+        };
+
+        assert_eq!(exception.vector, Vector::DEBUG);
+        assert_eq!(machine.cpu.registers().eip(), CODE + expected);
+    }
+}
+
+#[test]
 fn a_store_through_an_alias_changes_decoded_code() {
     let mut machine = Machine::new(NoObserver);
     let frame = machine.frame_of(CODE);
