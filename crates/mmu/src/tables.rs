@@ -396,7 +396,7 @@ impl<'a> TableView<'a> {
         std::iter::from_fn(move || {
             while index < end {
                 let at = index;
-                if at % per_line == 0 && self.is_line_clear(at / per_line) {
+                if at.is_multiple_of(per_line) && self.is_line_clear(at / per_line) {
                     index += per_line;
                     continue;
                 }
