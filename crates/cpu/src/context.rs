@@ -8,6 +8,7 @@ use crate::observer::Observer;
 use crate::op::{AddressMode, Checks, Op};
 use crate::registers::{Reg, Registers};
 use crate::segment::{DescriptorTable, Segment, SegmentRegister, SegmentRights};
+use crate::watch::{Touch, Watch};
 use crate::width::Width;
 
 /// On whose behalf operations with flat addresses access memory: only at CPL 3 are there any.
@@ -44,6 +45,7 @@ pub(crate) struct State {
     pub(crate) stop: Option<(Stop, Op)>,
     pub(crate) pace: Pace,
     pub(crate) stack_switch: StackSwitch,
+    pub(crate) watch: Watch,
     pub(crate) checks: Checks,
     /// On whose behalf memory is accessed: CPL, since CS was last looked at.
     pub(crate) privilege: Privilege,
@@ -72,6 +74,7 @@ impl State {
             stop: None,
             pace: Pace::Whole,
             stack_switch: StackSwitch::None,
+            watch: Watch::default(),
             checks: Checks::None,
             privilege: Privilege::User,
             descriptors: DescriptorTable::new(),
@@ -452,14 +455,14 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
     #[inline(always)]
     fn read<T: Word>(&mut self, addr: LinearAddr) -> Result<T, Stop> {
         let value = self.mmu.read(addr, self.state.privilege)?;
-        self.observe(addr, T::SIZE, AccessKind::Read);
+        self.touched(addr, T::SIZE, Touch::Read);
         Ok(value)
     }
 
     #[inline(always)]
     fn write<T: Word>(&mut self, addr: LinearAddr, value: T) -> Result<Stored, Stop> {
         let stored = self.mmu.write(addr, value, self.state.privilege)?;
-        self.observe(addr, T::SIZE, AccessKind::Write);
+        self.touched(addr, T::SIZE, Touch::Write);
         Ok(stored)
     }
 
@@ -473,7 +476,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
             regs, privilege, ..
         } = &mut *self.state;
         let stored = self.mmu.modify(addr, *privilege, |value| f(regs, value))?;
-        self.observe(addr, T::SIZE, AccessKind::Write);
+        self.touched(addr, T::SIZE, Touch::Modify);
         Ok(stored)
     }
 
@@ -508,6 +511,24 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cx<'_, O, C> {
         if C::INSTRUCTIONS {
             let eip = self.state.block_eip.wrapping_add(u32::from(op.at));
             self.observer.instruction(eip, op.len);
+        }
+    }
+
+    /// Looks for watchpoints and tells the observer.
+    #[inline(always)]
+    fn touched(&mut self, addr: LinearAddr, size_bytes: u32, touch: Touch) {
+        if self.state.watch.is_armed() {
+            self.look_at_watchpoints(addr, size_bytes, touch);
+        }
+        self.observe(addr, size_bytes, touch.kind());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_at_watchpoints(&mut self, addr: LinearAddr, size_bytes: u32, touch: Touch) {
+        if self.state.watch.note(addr, size_bytes, touch) {
+            self.mmu.forget_line(addr);
+            self.mmu.forget_line(addr.wrapping_add(size_bytes - 1));
         }
     }
 

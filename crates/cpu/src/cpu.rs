@@ -19,6 +19,7 @@ use crate::observer::Observer;
 use crate::op::Op;
 use crate::registers::Registers;
 use crate::segment::{DescriptorTable, SegmentRegister};
+use crate::watch::{Hit, Watchpoint};
 
 /// An IA-32 processor.
 ///
@@ -114,6 +115,19 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         }
     }
 
+    /// Adds a watchpoint: a run ends behind an instruction that touches it. Other pages are as fast
+    /// as before, and no count changes.
+    pub fn add_watchpoint(&mut self, mmu: &mut Mmu<O>, point: Watchpoint) {
+        self.state.watch.add(point);
+        self.cache.clear(mmu);
+    }
+
+    /// Removes a watchpoint that is equal to this one.
+    pub fn remove_watchpoint(&mut self, mmu: &mut Mmu<O>, point: Watchpoint) {
+        self.state.watch.remove(point);
+        self.cache.clear(mmu);
+    }
+
     /// Runs until something needs the host, at most `budget` instructions.
     ///
     /// Every exit leaves exact registers and an exact instruction count. A fault has changed nothing
@@ -121,6 +135,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     pub fn run(&mut self, mmu: &mut Mmu<O>, budget: u64, observer: &mut C) -> Exit {
         let end = self.state.instructions.saturating_add(budget);
         let mut breakpoints = Breakpoints::PassedOver;
+        if self.state.watch.is_armed() {
+            mmu.forget_lines();
+        }
         loop {
             if let Some(exit) = self.run_some(mmu, end, observer, breakpoints) {
                 return exit;
@@ -137,6 +154,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         observer: &mut C,
         breakpoints: Breakpoints,
     ) -> Option<Exit> {
+        if let Some(hit) = self.state.watch.take_hit() {
+            return Some(watchpoint(hit));
+        }
         self.cache.drop_written(mmu);
         self.look_at_modes(mmu);
         let left = end.saturating_sub(self.state.instructions);
@@ -400,13 +420,18 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         let at = self.state.regs.eip;
         match stop {
             Stop::Exception(exception) => {
-                if exception.class == Class::Trap {
+                if exception.class == Class::Fault {
+                    self.state.watch.take_hit();
+                } else {
                     self.state.regs.eip = self.state.next_eip(&op);
                     self.state.instructions += 1;
                 }
                 Some(Exit::Exception { exception, at })
             }
-            Stop::Unsupported => Some(Exit::Unsupported(self.unsupported(mmu, &op, block_at))),
+            Stop::Unsupported => {
+                self.state.watch.take_hit();
+                Some(Exit::Unsupported(self.unsupported(mmu, &op, block_at)))
+            }
             Stop::Repeat | Stop::Again => None,
         }
     }
@@ -515,6 +540,21 @@ fn follow_jump<'a, O: pagefault_mmu::Observer, C>(
 ) -> Result<&'a Block<O, C>, Missed> {
     let at = mmu.fetch_hit(addr, privilege).ok_or(Missed::Fetch)?;
     cache.jump_target(at).ok_or(Missed::Link(at))
+}
+
+fn watchpoint(hit: Hit) -> Exit {
+    let Hit {
+        addr,
+        size_bytes,
+        kind,
+        at,
+    } = hit;
+    Exit::Watchpoint {
+        addr,
+        size_bytes,
+        kind,
+        at,
+    }
 }
 
 fn page_fault(fault: PageFault, at: u32) -> Exit {

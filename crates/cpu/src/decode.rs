@@ -117,8 +117,11 @@ fn decode_bytes<O: pagefault_mmu::Observer, C: Observer>(
             break;
         }
     }
-    if !C::WATCHES {
+    // A run may have to end between the two operations that fusing makes one.
+    if !C::WATCHES && !state.watch.is_armed() {
         optimize::fuse(&mut decoded);
+    }
+    if !C::WATCHES {
         optimize::drop_dead_flags(&mut decoded);
     }
     chain(at, &decoded, target)

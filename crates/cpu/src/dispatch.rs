@@ -49,7 +49,7 @@ macro_rules! step {
                 let mut cx = Cx { state, mmu, observer };
                 cx.begin(&slot.op);
                 match $($handler)+(&mut cx, &slot.op) {
-                    Ok(done) if !done.has_stored_code() => {
+                    Ok(done) if !done.has_stored_code() && !cx.state.watch.has_hit() => {
                         let Cx { state, mmu, observer } = cx;
                         (slot.next)(state, mmu, observer, rest)
                     }
@@ -74,8 +74,13 @@ macro_rules! end {
                 cx.begin(&slot.op);
                 match $($handler)+(&mut cx, &slot.op) {
                     Ok(Flow::Reenter) => {
+                        let eip = $crate::dispatch::eip_of(cx.state, &slot.op);
+                        cx.state.watch.settle(eip);
                         $crate::dispatch::count(cx.state, &slot.op);
                         Flow::Reenter
+                    }
+                    Ok(flow) if cx.state.watch.has_hit() => {
+                        $crate::dispatch::leave_by(cx.state, &slot.op, flow)
                     }
                     Ok(flow) => flow,
                     Err(stop) => $crate::dispatch::halt(cx.state, &slot.op, stop),
@@ -257,9 +262,29 @@ pub(crate) fn fall_through<O: pagefault_mmu::Observer, C: Observer>() -> Handler
 #[cold]
 #[inline(never)]
 fn leave(state: &mut State, op: &Op) -> Flow {
+    state.watch.settle(eip_of(state, op));
     state.regs.eip = state.next_eip(op);
     count(state, op);
     Flow::Reenter
+}
+
+/// Leaves a block behind `op`, which ends it by `flow`.
+#[cold]
+#[inline(never)]
+fn leave_by(state: &mut State, op: &Op, flow: Flow) -> Flow {
+    state.watch.settle(eip_of(state, op));
+    match flow {
+        Flow::Sequential => state.regs.eip = state.next_eip(op),
+        Flow::Taken => state.regs.eip = state.block_eip.wrapping_add(op.imm),
+        Flow::Indirect | Flow::Reenter | Flow::Stopped => {}
+    }
+    count(state, op);
+    Flow::Reenter
+}
+
+/// Returns EIP of an operation of the block that runs.
+fn eip_of(state: &State, op: &Op) -> u32 {
+    state.block_eip.wrapping_add(u32::from(op.at))
 }
 
 /// Counts the instructions of a block up to `op`, which has completed.
@@ -271,7 +296,8 @@ fn count(state: &mut State, op: &Op) {
 #[cold]
 #[inline(never)]
 fn halt(state: &mut State, op: &Op, stop: Stop) -> Flow {
-    state.regs.eip = state.block_eip.wrapping_add(u32::from(op.at));
+    state.regs.eip = eip_of(state, op);
+    state.watch.settle(state.regs.eip);
     state.instructions += u64::from(op.before);
     state.stop = Some((stop, *op));
     Flow::Stopped

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use iced_x86::Code;
-use pagefault_mmu::{LinearAddr, PageFault};
+use pagefault_mmu::{AccessKind, LinearAddr, PageFault};
 
 /// An exception or interrupt vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,6 +173,18 @@ pub enum Exit {
     Breakpoint {
         /// The address.
         addr: LinearAddr,
+    },
+    /// An instruction has touched a watchpoint. It has completed, but for a repeated one, of which
+    /// an iteration has.
+    Watchpoint {
+        /// The first byte of the access, which may lie before the watchpoint.
+        addr: LinearAddr,
+        /// Its size in bytes.
+        size_bytes: u32,
+        /// What it was; a read-modify-write is a write.
+        kind: AccessKind,
+        /// EIP of the instruction.
+        at: u32,
     },
     /// The instructions that the caller allowed have been executed.
     Budget,

@@ -82,6 +82,7 @@ pub use registers::{Reg, Registers};
 pub use segment::{
     Descriptor, DescriptorTable, Segment, SegmentRegister, SegmentRights, Selector, TableRegister,
 };
+pub use watch::{WatchKind, Watchpoint};
 
 mod alu;
 mod block;
@@ -100,4 +101,5 @@ mod op;
 mod optimize;
 mod registers;
 mod segment;
+mod watch;
 mod width;

@@ -153,7 +153,9 @@ impl<W: Watch> Machine<W> {
                 Exit::Exception { exception, at } => self.answer_exception(&exception, at),
                 Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
                 Exit::Budget => Err(Outcome::BudgetExceeded),
-                Exit::Breakpoint { .. } => unreachable!("the machine sets no breakpoints"),
+                Exit::Breakpoint { .. } | Exit::Watchpoint { .. } => {
+                    unreachable!("the machine sets neither")
+                }
             };
             if let Err(outcome) = answered {
                 return outcome;

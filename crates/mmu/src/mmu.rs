@@ -386,6 +386,20 @@ impl<O: Observer> Mmu<O> {
         }
     }
 
+    /// Has the next access to the page go the long way, past the front array. No result and no count
+    /// depends on it.
+    ///
+    /// For whoever looks at every access to some pages: an access that does not go the long way
+    /// cannot be one to a page that was forgotten.
+    pub fn forget_line(&mut self, addr: LinearAddr) {
+        self.front.clear_page(addr.page());
+    }
+
+    /// As [`Mmu::forget_line`], for all pages.
+    pub fn forget_lines(&mut self) {
+        self.front.clear();
+    }
+
     /// Has stores into the frame reported from now on, as whoever caches decoded code needs it.
     pub fn track_writes(&mut self, frame: FrameNumber) {
         self.tracked.track(frame);

@@ -91,7 +91,7 @@ fn repeat<X: Context>(
     while count(cx, op) != 0 {
         let stored = element(cx)?;
         set_count(cx, op, count(cx, op).wrapping_sub(1));
-        let is_interrupted = stored == Stored::Tracked || cx.state().pace == Pace::OneIteration;
+        let is_interrupted = stored == Stored::Tracked || ends_iteration(cx);
         if is_interrupted && count(cx, op) != 0 {
             // The store may have been into this very instruction: it is fetched again.
             return Err(Stop::Repeat);
@@ -123,11 +123,17 @@ fn repeat_while<X: Context>(
         if cx.flags().zf() != (op.repeat == RepeatPrefix::Equal) {
             break;
         }
-        if cx.state().pace == Pace::OneIteration && count(cx, op) != 0 {
+        if ends_iteration(cx) && count(cx, op) != 0 {
             return Err(Stop::Repeat);
         }
     }
     Ok(Stored::Plain)
+}
+
+/// Tells whether the run is to end between two iterations: single step, or a watchpoint.
+#[inline(always)]
+fn ends_iteration(cx: &impl Context) -> bool {
+    cx.state().pace == Pace::OneIteration || cx.state().watch.has_hit()
 }
 
 fn move_element<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {

@@ -7,6 +7,7 @@ mod random_bytes;
 mod run;
 mod supervisor;
 mod used_memory;
+mod watch;
 mod x87_functions;
 mod x87_parts;
 mod x87_reference;
