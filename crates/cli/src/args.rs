@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use pagefault_machine::Topics;
 use pagefault_machine::vmm::PolicyKind;
 use pagefault_machine::vmm::mmu::tlb::presets;
 use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
+use pagefault_machine::{DEFAULT_QUANTUM, Topics};
 
 /// What `--help` says of exit codes, which the README says too.
 const EXIT_CODES: &str = "\
@@ -15,7 +15,7 @@ Exit codes:
     2  the command line is wrong
   120  the program was ended by an exception that nobody handled
   121  the program reached an instruction or a function that is not emulated
-  122  --max-insns was reached
+  122  --max-insns was reached, or every thread waits for ever
   123  the program cannot be read, assembled or loaded
   125  a file that was asked for cannot be written";
 
@@ -83,6 +83,12 @@ pub(crate) struct RunArguments {
     /// Whose rules hold.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) profile: Profile,
+    /// How many instructions a thread runs before the next one has its turn.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_QUANTUM, value_parser = quantum)]
+    pub(crate) quantum: u64,
+    /// Draw the lengths of the turns from this number; 0 keeps them all alike.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Print what the MMU has counted, on standard error.
     #[arg(long)]
     pub(crate) stats: bool,
@@ -155,6 +161,11 @@ fn ram(text: &str) -> Result<u64, String> {
     is_ram
         .then_some(bytes)
         .ok_or_else(|| "expected a multiple of 4K, 4K to 4G".to_owned())
+}
+
+fn quantum(text: &str) -> Result<u64, String> {
+    let number = text.parse::<u64>().ok().filter(|&number| number > 0);
+    number.ok_or_else(|| "expected a number of instructions, at least 1".to_owned())
 }
 
 fn replacement(name: &str) -> Result<PolicyKind, String> {

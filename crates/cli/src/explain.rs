@@ -35,6 +35,17 @@ pub(crate) fn print<W: Watch>(machine: &Machine<W>, outcome: &Outcome) {
             let line = machine.debug().line(call.return_to.wrapping_sub(1));
             anstream::eprint!("{}", missing(call, line));
         }
+        Outcome::Deadlock { threads } => {
+            let who = match threads {
+                1 => "the only thread waits".to_owned(),
+                _ => format!("all {threads} threads wait"),
+            };
+            eprintln!("{}: {who}, and nobody can end it", red("error"));
+            eprintln!(
+                "{}: who should have signalled the object, or resumed the thread?",
+                green("help")
+            );
+        }
         Outcome::BudgetExceeded => {
             let count = machine.instructions();
             eprintln!(

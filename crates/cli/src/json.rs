@@ -39,6 +39,7 @@ pub(crate) fn result<W: Watch>(machine: &Machine<W>, outcome: &Outcome, output: 
             }
         }),
         Outcome::BudgetExceeded => json!({ "eip": machine.eip() }),
+        Outcome::Deadlock { threads } => json!({ "threads": threads }),
     };
     if let (Value::Object(object), Value::Object(details)) = (&mut object, details) {
         object.extend(details);
@@ -53,6 +54,7 @@ pub(crate) fn name(outcome: &Outcome) -> &'static str {
         Outcome::UnsupportedInstruction(_) => "unsupported_instruction",
         Outcome::MissingFunction(_) => "function_not_emulated",
         Outcome::BudgetExceeded => "budget_exceeded",
+        Outcome::Deadlock { .. } => "deadlock",
     }
 }
 

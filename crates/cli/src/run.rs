@@ -10,7 +10,7 @@ use pagefault_asm::{Image, LinkOptions, Options, assemble, link};
 use pagefault_machine::vmm::mmu::MmuConfig;
 use pagefault_machine::vmm::{self, StreamStore, VmmConfig};
 use pagefault_machine::{
-    Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Tracer, Unwatched, Watch,
+    Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Tracer, Turns, Unwatched, Watch,
 };
 
 use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
@@ -21,7 +21,7 @@ use crate::{diagnostics, explain, files, json, map};
 const EXIT_EXCEPTION: u8 = 120;
 /// The program reached an instruction or a function that is not emulated.
 const EXIT_NOT_EMULATED: u8 = 121;
-/// The budget of instructions was used up.
+/// The budget of instructions was used up, or would never be.
 const EXIT_BUDGET: u8 = 122;
 /// The program cannot be read, assembled or loaded.
 const EXIT_NO_PROGRAM: u8 = 123;
@@ -202,6 +202,10 @@ fn config(arguments: &RunArguments) -> MachineConfig {
             replacement: arguments.replacement,
             ..VmmConfig::default()
         },
+        turns: Turns {
+            quantum: arguments.quantum,
+            seed: arguments.seed,
+        },
         ..MachineConfig::default()
     }
 }
@@ -212,7 +216,7 @@ fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
         Outcome::Exited { code } => code.to_le_bytes()[0],
         Outcome::Exception(_) => EXIT_EXCEPTION,
         Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => EXIT_NOT_EMULATED,
-        Outcome::BudgetExceeded => EXIT_BUDGET,
+        Outcome::BudgetExceeded | Outcome::Deadlock { .. } => EXIT_BUDGET,
     }
 }
 

@@ -8,16 +8,21 @@
     reason = "handlers have the type that the table wants"
 )]
 
+mod critical;
 mod exceptions;
+mod interlocked;
 mod libraries;
 mod memory;
 mod modules;
 mod output;
 mod process;
 mod strings;
+mod sync;
 mod system;
 mod table;
 mod text;
+mod threads;
+mod tls;
 
 pub use libraries::MissingFunction;
 pub(crate) use libraries::{Modules, RETURN_ADDRESS, Target};
@@ -29,6 +34,7 @@ use pagefault_vmm::{Caller, Origin, Resolution, Win32Code};
 use crate::machine::{Machine, Outcome};
 use crate::sites::CallSite;
 use crate::system::SystemCode;
+use crate::thread::Wait;
 use crate::trace::{Event, Topics};
 use crate::watch::Watch;
 
@@ -60,6 +66,12 @@ pub(crate) enum Stop {
     End(Box<Outcome>),
     /// The function has set the registers itself.
     Resumed,
+    /// The thread has ended, with this exit code.
+    ExitThread(u32),
+    /// The thread waits; what the call returns is known when the wait ends.
+    Wait(Wait),
+    /// The call returns this value, after the turns of the other threads.
+    Yield(u32),
     /// The function touched memory that it may not.
     Refused(Refused),
 }
@@ -119,7 +131,12 @@ impl<W: Watch> Machine<W> {
             arguments,
             last_error: None,
         };
-        let result = run(&mut call)?;
+        let (result, pause) = match run(&mut call) {
+            Ok(result) => (result, None),
+            Err(Stop::Yield(result)) => (result, Some(Stop::Yield(result))),
+            Err(Stop::Wait(wait)) => (0, Some(Stop::Wait(wait))),
+            Err(stop) => return Err(stop),
+        };
 
         let last_error = call.last_error.map(Win32Code::get);
         if !is_for_system {
@@ -133,7 +150,7 @@ impl<W: Watch> Machine<W> {
         registers.set_gpr(Reg::Eax, result);
         registers.set_gpr(Reg::Esp, stack.wrapping_add(popped).bits());
         registers.set_eip(return_to);
-        Ok(())
+        pause.map_or(Ok(()), Err)
     }
 
     /// Makes an access as the program would, resolving page faults on the way.

@@ -8,3 +8,14 @@ pub(crate) const MOD_NOT_FOUND: Win32Code = Win32Code::new(126);
 pub(crate) const PROC_NOT_FOUND: Win32Code = Win32Code::new(127);
 /// `ERROR_INSUFFICIENT_BUFFER`
 pub(crate) const INSUFFICIENT_BUFFER: Win32Code = Win32Code::new(122);
+
+/// `ERROR_FILE_NOT_FOUND`
+pub(crate) const FILE_NOT_FOUND: Win32Code = Win32Code::new(2);
+/// `ERROR_SIGNAL_REFUSED`
+pub(crate) const TOO_MANY_SUSPENDS: Win32Code = Win32Code::new(156);
+/// `ERROR_ALREADY_EXISTS`
+pub(crate) const ALREADY_EXISTS: Win32Code = Win32Code::new(183);
+/// `ERROR_NOT_OWNER`
+pub(crate) const NOT_OWNER: Win32Code = Win32Code::new(288);
+/// `ERROR_TOO_MANY_POSTS`
+pub(crate) const TOO_MANY_POSTS: Win32Code = Win32Code::new(298);

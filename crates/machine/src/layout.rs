@@ -19,6 +19,9 @@ pub(crate) const PEB: u32 = 0x7FFD_E000;
 /// The thread environment block, to which FS points.
 pub(crate) const TEB: u32 = 0x7FFD_F000;
 
+/// TEBs for which there is room below the PEB, beside that of the first thread.
+pub(crate) const SYSTEM_TEBS: u32 = 14;
+
 /// Fields of the TEB, as offsets. Public Windows headers document the first ones as `NT_TIB`.
 pub(crate) mod teb {
     /// `ExceptionList`: the innermost exception registration; -1 ends the chain.
@@ -37,6 +40,16 @@ pub(crate) mod teb {
     pub(crate) const PEB: u32 = 0x30;
     /// `LastErrorValue`.
     pub(crate) const LAST_ERROR: u32 = 0x34;
+    /// `CurrentLocale`
+    pub(crate) const CURRENT_LOCALE: u32 = 0xC4;
+    /// `RealClientId`: the process id.
+    pub(crate) const REAL_PROCESS_ID: u32 = 0x6B4;
+    /// `RealClientId`: the thread id.
+    pub(crate) const REAL_THREAD_ID: u32 = 0x6B8;
+    /// `DeallocationStack`: the lowest address of the stack's reservation.
+    pub(crate) const DEALLOCATION_STACK: u32 = 0xE0C;
+    /// `TlsSlots`: 64 thread-local values.
+    pub(crate) const TLS_SLOTS: u32 = 0xE10;
 }
 
 /// Fields of the PEB, as offsets.
@@ -53,5 +66,5 @@ pub(crate) mod peb {
 pub(crate) const END_OF_EXCEPTION_LIST: u32 = u32::MAX;
 /// The id of the only process. Windows' ids are multiples of 4.
 pub(crate) const PROCESS_ID: u32 = 0x1000;
-/// The id of its only thread.
+/// The id of its first thread.
 pub(crate) const THREAD_ID: u32 = 0x1004;

@@ -1,25 +1,25 @@
 //! The loader: from an image to a process that can run.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pagefault_asm::{Image, Rights};
-use pagefault_cpu::{Cpu, Descriptor, Reg, Segment, SegmentRegister, SegmentRights, Selector};
+use pagefault_cpu::{Cpu, Reg, Registers, Segment, SegmentRegister};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
 use pagefault_vmm::{
-    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, Profile,
-    ProtectError, ProtectRequest, Vmm,
+    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, ProtectError,
+    ProtectRequest, Vmm,
 };
 use thiserror::Error;
 
 use crate::api::{Modules, RETURN_ADDRESS};
 use crate::console::Console;
 use crate::debug::DebugInfo;
-use crate::layout::{
-    END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, PROCESS_ID, TEB, THREAD_ID,
-    peb, teb,
-};
+use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, TEB, THREAD_ID, peb};
 use crate::machine::{Aslr, Machine, MachineConfig};
+use crate::objects::{Object, Objects};
 use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
+use crate::schedule::{FS_SELECTOR, LONE_TURN, teb_descriptor};
 use crate::sites::CallSites;
 use crate::system::SystemCode;
 use crate::thread::{Thread, ThreadId, Threads};
@@ -93,16 +93,6 @@ const PAGE_READWRITE: u32 = 0x04;
 const PAGE_EXECUTE_READ: u32 = 0x20;
 /// `PAGE_EXECUTE_READWRITE`
 const PAGE_EXECUTE_READWRITE: u32 = 0x40;
-/// `PAGE_GUARD`
-const PAGE_GUARD: u32 = 0x100;
-/// The selector that FS holds in a 32-bit Windows process.
-const FS_SELECTOR: Selector = Selector::new(0x3B);
-/// The largest stack in bytes.
-const MAX_STACK_BYTES: u32 = 1 << 30;
-/// What a stack has below its first page at least: a guard page, and a last page that stays free.
-const MIN_GROWTH_BYTES: u32 = 2 * PAGE_SIZE;
-/// The size of a stack slot in bytes.
-const STACK_SLOT_BYTES: u32 = 4;
 
 impl<W: Watch> Machine<W> {
     /// Loads an image that the assembler has linked, as the executable that it would be, with a
@@ -154,11 +144,18 @@ impl<W: Watch> Machine<W> {
             debug,
             program_name: config.program_name.clone(),
             image: extent(program, config.aslr)?,
-            threads: Threads::new(Thread {
-                id: ThreadId(THREAD_ID),
-                teb: TEB,
-                stack: 0..0,
-            }),
+            threads: Threads::new(
+                Thread::new(ThreadId(THREAD_ID), TEB, 0..0, Registers::new()),
+                config.turns,
+            ),
+            objects: Objects::default(),
+            slept_ns: 0,
+            turn_left: LONE_TURN,
+            stack_size: StackSize {
+                reserve: config.stack_reserve_bytes,
+                commit: config.stack_commit_bytes,
+            },
+            tls_indexes: BTreeSet::new(),
             vectored: Vectored::default(),
             refused: Vec::new(),
             dying: None,
@@ -168,8 +165,8 @@ impl<W: Watch> Machine<W> {
         machine.map_environment()?;
         machine.map_system()?;
         machine.map_system_code(SystemCode::get().image())?;
-        machine.make_stack(config, program.stack)?;
-        machine.start(program)?;
+        machine.make_first_stack(config, program.stack)?;
+        machine.start(program);
         // The program begins with a cold TLB and with nothing counted.
         machine.mmu.flush_all();
         machine.mmu.reset_statistics();
@@ -260,15 +257,6 @@ impl<W: Watch> Machine<W> {
         self.reserve(Part::ENVIRONMENT, ENVIRONMENT_BASE, ENVIRONMENT_BYTES)?;
         self.commit(Part::ENVIRONMENT, PEB, PAGE_SIZE, PAGE_READWRITE)?;
         self.commit(Part::ENVIRONMENT, TEB, PAGE_SIZE, PAGE_READWRITE)?;
-        for (offset, value) in [
-            (teb::EXCEPTION_LIST, END_OF_EXCEPTION_LIST),
-            (teb::SELF, TEB),
-            (teb::PROCESS_ID, PROCESS_ID),
-            (teb::THREAD_ID, THREAD_ID),
-            (teb::PEB, PEB),
-        ] {
-            self.fill(Part::ENVIRONMENT, TEB + offset, &value.to_le_bytes())?;
-        }
         self.fill(
             Part::ENVIRONMENT,
             PEB + peb::IMAGE_BASE,
@@ -287,66 +275,47 @@ impl<W: Watch> Machine<W> {
         Ok(())
     }
 
-    /// Reserves the stack, commits its top, and puts a guard page below that.
-    fn make_stack(
+    /// Makes the stack of the first thread.
+    fn make_first_stack(
         &mut self,
         config: &MachineConfig,
         wanted: Option<StackSize>,
     ) -> Result<(), LoadError> {
-        let wanted = wanted.unwrap_or(StackSize {
+        self.stack_size = wanted.unwrap_or(StackSize {
             reserve: config.stack_reserve_bytes,
             commit: config.stack_commit_bytes,
         });
-        let commit = wanted.commit.clamp(1, MAX_STACK_BYTES / 2);
-        let commit = commit.next_multiple_of(PAGE_SIZE);
-        let reserve = wanted
-            .reserve
-            .clamp(commit + MIN_GROWTH_BYTES, MAX_STACK_BYTES);
-        let reserve = reserve.next_multiple_of(PAGE_SIZE);
-        let base = self.reserve(Part::STACK, 0, reserve)?;
-        let top = base + reserve;
-        let limit = match config.vmm.profile {
-            Profile::Nt => {
-                let guard = top - commit - PAGE_SIZE;
-                self.commit(Part::STACK, guard, PAGE_SIZE, PAGE_READWRITE | PAGE_GUARD)?;
-                top - commit
-            }
-            // Without guard pages nothing would make the stack grow. Its last page stays reserved.
-            Profile::Win9x => base + PAGE_SIZE,
-        };
-        self.commit(Part::STACK, limit, top - limit, PAGE_READWRITE)?;
-        let pages = PageRange::touched(LinearAddr::new(base), reserve);
+        let made = self.make_stack(self.stack_size);
+        let stack = made.map_err(|error| LoadError::Place {
+            what: Part::STACK.0,
+            addr: 0,
+            error,
+        })?;
+        let (start, size) = (stack.range.start, stack.range.end - stack.range.start);
+        let pages = PageRange::touched(LinearAddr::new(start), size);
         self.vmm.set_stack(self.process, pages);
-        self.threads.current_mut().stack = base..top;
-        self.write_teb(teb::STACK_BASE, top);
-        self.write_teb(teb::STACK_LIMIT, limit);
+        self.fill_teb(TEB, self.threads.current_id(), &stack);
+        self.threads.current_mut().stack = stack.range;
         Ok(())
     }
 
     /// Sets the registers as at the entry point.
-    fn start(&mut self, program: &Program) -> Result<(), LoadError> {
-        let top_handler = SystemCode::get().entry("TopHandler");
-        let words = [RETURN_ADDRESS, END_OF_EXCEPTION_LIST, top_handler, 0, 0, 0];
-        let frame = self.threads.current().stack.end - STACK_SLOT_BYTES * 5;
-        let esp = frame - STACK_SLOT_BYTES;
-        for (word, slot) in words.iter().zip(0_u32..) {
-            let at = esp + slot * STACK_SLOT_BYTES;
-            self.fill(Part::STACK, at, &word.to_le_bytes())?;
-        }
-        self.write_teb(teb::EXCEPTION_LIST, frame);
+    fn start(&mut self, program: &Program) {
+        let top = self.threads.current().stack.end;
+        let esp = self.put_start_frame(TEB, top, &[RETURN_ADDRESS]);
         let entry = self.image.start.wrapping_add(program.entry);
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Esp, esp);
         registers.set_gpr(Reg::Ebx, PEB);
         registers.set_eip(entry);
-        let descriptor = Descriptor {
-            base: LinearAddr::new(TEB),
-            limit: PAGE_SIZE - 1,
-            rights: SegmentRights::READ | SegmentRights::WRITE,
-        };
+        let descriptor = teb_descriptor(TEB);
         registers.set_segment(SegmentRegister::Fs, Segment::new(FS_SELECTOR, descriptor));
-        self.cpu.descriptors_mut().set(FS_SELECTOR, descriptor);
-        Ok(())
+        self.set_teb(TEB);
+        let object = Object::Thread {
+            id: self.threads.current_id(),
+            has_ended: false,
+        };
+        self.objects.add(object, None);
     }
 
     fn reserve(&mut self, what: Part, addr: u32, size_bytes: u32) -> Result<u32, LoadError> {

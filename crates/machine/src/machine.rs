@@ -1,5 +1,6 @@
 //! The machine: a process on the MMU, and the loop that answers the processor's exits.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pagefault_cpu::{Cpu, Exception, Exit, Reg, UnsupportedInstruction};
@@ -11,12 +12,14 @@ use crate::console::Console;
 use crate::context::Context;
 use crate::debug::DebugInfo;
 use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SYSTEM_CODE_BASE, teb};
+use crate::objects::Objects;
+use crate::program::StackSize;
 use crate::raise::RefusedAccess;
 use crate::record::Record;
 use crate::report::ExceptionReport;
 use crate::sites::{CallSite, CallSites};
 use crate::status::Status;
-use crate::thread::Threads;
+use crate::thread::{Threads, Turns};
 use crate::trace::{Event, Topics};
 use crate::vectored::Vectored;
 use crate::watch::Watch;
@@ -40,6 +43,8 @@ pub struct MachineConfig {
     pub program_name: String,
     /// What follows the name on the command line.
     pub arguments: String,
+    /// How threads take turns.
+    pub turns: Turns,
 }
 
 /// Whether a program that can be anywhere goes elsewhere than it wants: address space layout
@@ -72,6 +77,7 @@ impl Default for MachineConfig {
             aslr: Aslr::Off,
             program_name: DEFAULT_PROGRAM_NAME.to_owned(),
             arguments: String::new(),
+            turns: Turns::default(),
         }
     }
 }
@@ -92,6 +98,11 @@ pub enum Outcome {
     MissingFunction(Box<MissingCall>),
     /// The instructions that the caller allowed have been executed.
     BudgetExceeded,
+    /// Every thread waits for something that only another one of them could do.
+    Deadlock {
+        /// How many there are.
+        threads: u32,
+    },
 }
 
 /// A call of a function that is not emulated.
@@ -131,6 +142,16 @@ pub struct Machine<W: Watch> {
     pub(crate) refused: Vec<RefusedAccess>,
     /// The report of the exception that ends the process, while its frames are unwound.
     pub(crate) dying: Option<Box<ExceptionReport>>,
+    /// Objects that threads wait for.
+    pub(crate) objects: Objects,
+    /// Time in which every thread has slept, in nanoseconds.
+    pub(crate) slept_ns: u64,
+    /// Instructions that are left of the current turn.
+    pub(crate) turn_left: u64,
+    /// The stack of a thread that asks for no other.
+    pub(crate) stack_size: StackSize,
+    /// Indexes of thread-local storage that are in use.
+    pub(crate) tls_indexes: BTreeSet<u32>,
     /// What `SetErrorMode` has set.
     pub(crate) error_mode: u32,
 }
@@ -146,13 +167,21 @@ impl<W: Watch> Machine<W> {
     fn run_until(&mut self, budget: u64) -> Outcome {
         let end = self.cpu.instructions().saturating_add(budget);
         loop {
-            let left = end.saturating_sub(self.cpu.instructions());
-            let exit = self.cpu.run(&mut self.mmu, left, &mut self.watch);
+            if let Err(outcome) = self.find_runnable() {
+                return outcome;
+            }
+            let begin = self.cpu.instructions();
+            let left = end.saturating_sub(begin);
+            let slice = left.min(self.turn_left);
+            let exit = self.cpu.run(&mut self.mmu, slice, &mut self.watch);
+            let done = self.cpu.instructions().saturating_sub(begin);
+            self.turn_left = self.turn_left.saturating_sub(done);
             let answered = match exit {
                 Exit::HostCall { addr } => self.answer_call(addr),
                 Exit::Exception { exception, at } => self.answer_exception(&exception, at),
                 Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
-                Exit::Budget => Err(Outcome::BudgetExceeded),
+                Exit::Budget if self.cpu.instructions() >= end => Err(Outcome::BudgetExceeded),
+                Exit::Budget => self.end_turn(),
                 Exit::Breakpoint { .. } | Exit::Watchpoint { .. } => {
                     unreachable!("the machine sets neither")
                 }
@@ -212,14 +241,21 @@ impl<W: Watch> Machine<W> {
 
     fn answer_call(&mut self, addr: LinearAddr) -> Result<(), Outcome> {
         match self.modules.target::<W>(addr) {
-            Target::Return => Err(Outcome::Exited {
-                code: self.cpu.registers().gpr(Reg::Eax),
-            }),
+            Target::Return => {
+                let code = self.cpu.registers().gpr(Reg::Eax);
+                self.end_thread(self.threads.current_id(), code)
+            }
             Target::Function(function) => match self.call_function(function) {
                 Ok(()) | Err(Stop::Resumed) => Ok(()),
                 Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
                 Err(Stop::Refused(refused)) => self.raise_refused(refused, addr.bits()),
                 Err(Stop::End(outcome)) => Err(*outcome),
+                Err(Stop::ExitThread(code)) => self.end_thread(self.threads.current_id(), code),
+                Err(Stop::Yield(_)) => self.end_turn(),
+                Err(Stop::Wait(wait)) => {
+                    self.begin_wait(wait);
+                    Ok(())
+                }
             },
             Target::Missing(function) => {
                 let function = function.clone();

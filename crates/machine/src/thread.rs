@@ -1,10 +1,46 @@
-//! Threads: what the machine keeps of each.
+//! Threads: what the machine keeps of each, and whose turn it is.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-/// A thread by its id.
+use pagefault_cpu::Registers;
+
+use crate::layout::THREAD_ID;
+use crate::objects::{Amount, ObjectId};
+
+/// A thread by its id, as programs see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ThreadId(pub(crate) u32);
+
+/// The distance between two thread ids.
+const ID_STEP: u32 = 4;
+
+/// What a thread waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// Nothing but the time.
+    Time,
+    /// Objects.
+    Objects(Vec<ObjectId>, Amount),
+    /// The critical section at this address.
+    CriticalSection(u32),
+}
+
+/// A wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) awaited: Awaited,
+    /// When it ends at the latest, in nanoseconds of the machine's clock; `None` is never.
+    pub(crate) deadline_ns: Option<u64>,
+}
+
+/// What a thread does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It runs, or would if it had its turn.
+    Ready,
+    Waiting(Wait),
+}
 
 /// A thread.
 #[derive(Clone, Debug)]
@@ -14,27 +50,258 @@ pub(crate) struct Thread {
     pub(crate) teb: u32,
     /// Its stack, all of the reservation.
     pub(crate) stack: Range<u32>,
+    /// Its registers, while it does not run.
+    pub(crate) registers: Registers,
+    pub(crate) state: State,
+    /// How often it is suspended.
+    pub(crate) suspended: u32,
+    /// What `SetThreadPriority` has set. Every thread gets its turn all the same.
+    pub(crate) priority: u32,
+    /// Thread-local values beyond those of the TEB, by their index.
+    pub(crate) local: BTreeMap<u32, u32>,
 }
 
-/// The threads of the process.
+impl Thread {
+    /// Returns a thread that is ready to run.
+    pub(crate) fn new(id: ThreadId, teb: u32, stack: Range<u32>, registers: Registers) -> Self {
+        Self {
+            id,
+            teb,
+            stack,
+            registers,
+            state: State::Ready,
+            suspended: 0,
+            priority: 0,
+            local: BTreeMap::new(),
+        }
+    }
+
+    fn is_runnable(&self) -> bool {
+        self.state == State::Ready && self.suspended == 0
+    }
+}
+
+/// How turns are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turns {
+    /// Instructions of one turn, at least 1.
+    pub quantum: u64,
+    /// 0 gives every turn its full length; another number draws the lengths from it.
+    pub seed: u64,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            quantum: DEFAULT_QUANTUM,
+            seed: 0,
+        }
+    }
+}
+
+/// Instructions of one turn, unless told otherwise.
+pub const DEFAULT_QUANTUM: u64 = 20_000;
+
+/// The threads of the process. One of them is current: the registers of the processor are its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Threads {
-    running: Thread,
+    living: BTreeMap<ThreadId, Thread>,
+    current: ThreadId,
+    /// Those whose turn will come, the next one first. The current one is not among them.
+    ready: VecDeque<ThreadId>,
+    /// Those that wait, in the order in which they began to.
+    waiting: Vec<ThreadId>,
+    /// Exit codes of those that have ended.
+    ended: BTreeMap<ThreadId, u32>,
+    turns: Turns,
+    random: u64,
+    given: u32,
 }
 
 impl Threads {
-    /// Returns the threads of a new process: its first one.
-    pub(crate) fn new(first: Thread) -> Self {
-        Self { running: first }
+    /// Returns the threads of a new process: its first one, which is current.
+    pub(crate) fn new(first: Thread, turns: Turns) -> Self {
+        let current = first.id;
+        Self {
+            living: BTreeMap::from([(current, first)]),
+            current,
+            ready: VecDeque::new(),
+            waiting: Vec::new(),
+            ended: BTreeMap::new(),
+            turns,
+            random: turns.seed,
+            given: 1,
+        }
     }
 
-    /// Returns the thread that runs.
+    /// Returns a new id.
+    pub(crate) fn new_id(&mut self) -> ThreadId {
+        let id = ThreadId(THREAD_ID.wrapping_add(self.given.wrapping_mul(ID_STEP)));
+        self.given = self.given.wrapping_add(1);
+        id
+    }
+
+    /// Adds a thread.
+    pub(crate) fn add(&mut self, thread: Thread) {
+        if thread.is_runnable() {
+            self.ready.push_back(thread.id);
+        }
+        self.living.insert(thread.id, thread);
+    }
+
+    /// Returns the thread that is current.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
     pub(crate) fn current(&self) -> &Thread {
-        &self.running
+        &self.living[&self.current]
     }
 
-    /// Returns the thread that runs, to change it.
+    /// Returns the current thread, to change it.
     pub(crate) fn current_mut(&mut self) -> &mut Thread {
-        &mut self.running
+        match self.living.get_mut(&self.current) {
+            Some(thread) => thread,
+            None => unreachable!("the current thread has not ended"),
+        }
+    }
+
+    /// Returns a thread that has not ended.
+    pub(crate) fn get(&self, id: ThreadId) -> Option<&Thread> {
+        self.living.get(&id)
+    }
+
+    /// Returns a thread that has not ended, to change it.
+    pub(crate) fn get_mut(&mut self, id: ThreadId) -> Option<&mut Thread> {
+        self.living.get_mut(&id)
+    }
+
+    /// Returns every thread that has not ended.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Thread> {
+        self.living.values()
+    }
+
+    /// Returns the exit code of a thread that has ended.
+    pub(crate) fn exit_code(&self, id: ThreadId) -> Option<u32> {
+        self.ended.get(&id).copied()
+    }
+
+    /// Returns whether another thread waits for its turn.
+    pub(crate) fn someone_is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Returns whether the current thread can go on.
+    pub(crate) fn current_runs(&self) -> bool {
+        self.get(self.current).is_some_and(Thread::is_runnable)
+    }
+
+    /// Returns whether anybody else could run, now or after some time.
+    pub(crate) fn has_others(&self) -> bool {
+        self.living.len() > 1
+    }
+
+    /// Returns how many instructions the next turn has.
+    pub(crate) fn next_turn(&mut self) -> u64 {
+        let quantum = self.turns.quantum.max(1);
+        if self.turns.seed == 0 {
+            return quantum;
+        }
+        // Marsaglia's xorshift: any sequence would do, if it is the same every time.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        1 + self.random % quantum.saturating_mul(2)
+    }
+
+    /// Ends the turn of the current thread, which will have another one.
+    pub(crate) fn give_way(&mut self) {
+        if self.current_runs() {
+            self.ready.push_back(self.current);
+        }
+    }
+
+    /// Returns the thread whose turn it is now.
+    pub(crate) fn take_next(&mut self) -> Option<ThreadId> {
+        self.ready.pop_front()
+    }
+
+    /// Makes a thread current.
+    pub(crate) fn set_current(&mut self, id: ThreadId) {
+        self.current = id;
+    }
+
+    /// Returns the current thread's id.
+    pub(crate) fn current_id(&self) -> ThreadId {
+        self.current
+    }
+
+    /// Has the current thread wait.
+    pub(crate) fn wait(&mut self, wait: Wait) {
+        self.current_mut().state = State::Waiting(wait);
+        self.waiting.push(self.current);
+    }
+
+    /// Returns those that wait, in the order in which they began to.
+    pub(crate) fn waiting(&self) -> Vec<ThreadId> {
+        self.waiting.clone()
+    }
+
+    /// Ends the wait of a thread.
+    pub(crate) fn wake(&mut self, id: ThreadId) -> Option<Wait> {
+        self.waiting.retain(|&waiting| waiting != id);
+        let thread = self.living.get_mut(&id)?;
+        let State::Waiting(wait) = std::mem::replace(&mut thread.state, State::Ready) else {
+            return None;
+        };
+        if thread.is_runnable() {
+            self.ready.push_back(id);
+        }
+        Some(wait)
+    }
+
+    /// Suspends a thread once more; returns how often it was before. `None` at the limit.
+    pub(crate) fn suspend(&mut self, id: ThreadId) -> Option<u32> {
+        /// `MAXIMUM_SUSPEND_COUNT`
+        const MAXIMUM: u32 = 127;
+        let thread = self.living.get_mut(&id)?;
+        let before = thread.suspended;
+        if before == MAXIMUM {
+            return None;
+        }
+        thread.suspended += 1;
+        self.ready.retain(|&ready| ready != id);
+        Some(before)
+    }
+
+    /// Resumes a thread once; returns how often it was suspended before.
+    pub(crate) fn resume(&mut self, id: ThreadId) -> Option<u32> {
+        let thread = self.living.get_mut(&id)?;
+        let before = thread.suspended;
+        thread.suspended = before.saturating_sub(1);
+        if before == 1 && thread.is_runnable() && id != self.current {
+            self.ready.push_back(id);
+        }
+        Some(before)
+    }
+
+    /// Takes a thread that ends out; the current one stays current until another one is.
+    pub(crate) fn end(&mut self, id: ThreadId, code: u32) -> Option<Thread> {
+        self.ready.retain(|&ready| ready != id);
+        self.waiting.retain(|&waiting| waiting != id);
+        let thread = self.living.remove(&id)?;
+        self.ended.insert(id, code);
+        Some(thread)
+    }
+
+    /// Returns the earliest end of a wait.
+    pub(crate) fn earliest_deadline(&self) -> Option<u64> {
+        let waits = self.waiting.iter().filter_map(|id| self.living.get(id));
+        waits
+            .filter_map(|thread| match &thread.state {
+                State::Waiting(wait) => wait.deadline_ns,
+                State::Ready => None,
+            })
+            .min()
     }
 }

@@ -140,6 +140,7 @@ fn code(outcome: Outcome) -> Result<u32, String> {
                 "{library}!{name} is not emulated (called before {from:08x})"
             ))
         }
+        Outcome::Deadlock { threads } => Err(format!("all {threads} threads wait for ever")),
         Outcome::BudgetExceeded => Err(format!("still running after {BUDGET} instructions")),
     }
 }

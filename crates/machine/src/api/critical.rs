@@ -1,0 +1,162 @@
+//! Critical sections: a structure in the program's memory, and threads that wait for it.
+
+use pagefault_vmm::mmu::LinearAddr;
+
+use crate::api::{Call, Stop};
+use crate::thread::{Awaited, State, Wait};
+use crate::watch::Watch;
+
+/// `TRUE`.
+const TRUE: u32 = 1;
+
+/// Fields of `RTL_CRITICAL_SECTION`, as offsets.
+const DEBUG_INFO: u32 = 0;
+/// -1 for one that is free; each thread that has it or waits for it adds one.
+const LOCK_COUNT: u32 = 4;
+/// How often its owner has entered it.
+const RECURSION_COUNT: u32 = 8;
+const OWNING_THREAD: u32 = 12;
+const LOCK_SEMAPHORE: u32 = 16;
+const SPIN_COUNT: u32 = 20;
+/// `LockCount` of one that is free.
+const FREE: u32 = u32::MAX;
+/// `DebugInfo` of one without it.
+const NO_DEBUG_INFO: u32 = u32::MAX;
+
+/// `InitializeCriticalSection`
+pub(super) fn initialize<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section] = call.arguments();
+    set_up(call, section, 0)?;
+    Ok(0)
+}
+
+/// `InitializeCriticalSectionAndSpinCount`
+pub(super) fn initialize_with_spin<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section, spins] = call.arguments();
+    set_up(call, section, spins)?;
+    Ok(TRUE)
+}
+
+/// `InitializeCriticalSectionEx`
+pub(super) fn initialize_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section, spins, _flags] = call.arguments();
+    set_up(call, section, spins)?;
+    Ok(TRUE)
+}
+
+/// `SetCriticalSectionSpinCount`: returns the count before.
+pub(super) fn set_spin_count<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section, spins] = call.arguments();
+    let before = read(call, section, SPIN_COUNT)?;
+    write(call, section, SPIN_COUNT, spins)?;
+    Ok(before)
+}
+
+/// `DeleteCriticalSection`
+pub(super) fn delete<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section] = call.arguments();
+    for offset in [
+        DEBUG_INFO,
+        LOCK_COUNT,
+        RECURSION_COUNT,
+        OWNING_THREAD,
+        LOCK_SEMAPHORE,
+        SPIN_COUNT,
+    ] {
+        write(call, section, offset, 0)?;
+    }
+    Ok(0)
+}
+
+/// `EnterCriticalSection`
+pub(super) fn enter<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section] = call.arguments();
+    if try_enter_section(call, section)? {
+        return Ok(0);
+    }
+    let count = read(call, section, LOCK_COUNT)?;
+    write(call, section, LOCK_COUNT, count.wrapping_add(1))?;
+    Err(Stop::Wait(Wait {
+        awaited: Awaited::CriticalSection(section),
+        deadline_ns: None,
+    }))
+}
+
+/// `TryEnterCriticalSection`
+pub(super) fn try_enter<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section] = call.arguments();
+    Ok(u32::from(try_enter_section(call, section)?))
+}
+
+/// `LeaveCriticalSection`: the thread that has waited longest gets it.
+pub(super) fn leave<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [section] = call.arguments();
+    let depth = read(call, section, RECURSION_COUNT)?.wrapping_sub(1);
+    let count = read(call, section, LOCK_COUNT)?.wrapping_sub(1);
+    write(call, section, RECURSION_COUNT, depth)?;
+    write(call, section, LOCK_COUNT, count)?;
+    if depth != 0 {
+        return Ok(0);
+    }
+    write(call, section, OWNING_THREAD, 0)?;
+    let threads = &call.machine.threads;
+    let next = threads.waiting().into_iter().find(|&id| {
+        let state = threads.get(id).map(|thread| &thread.state);
+        matches!(state, Some(State::Waiting(wait))
+            if wait.awaited == Awaited::CriticalSection(section))
+    });
+    if let Some(next) = next {
+        write(call, section, OWNING_THREAD, next.0)?;
+        write(call, section, RECURSION_COUNT, 1)?;
+        call.machine.wake(next, 0);
+    }
+    Ok(0)
+}
+
+/// Enters a section that is free or the thread's own.
+fn try_enter_section<W: Watch>(call: &mut Call<'_, W>, section: u32) -> Result<bool, Stop> {
+    let current = call.machine.threads.current_id().0;
+    let count = read(call, section, LOCK_COUNT)?;
+    let is_own = read(call, section, OWNING_THREAD)? == current;
+    if count != FREE && !is_own {
+        return Ok(false);
+    }
+    let depth = if is_own {
+        read(call, section, RECURSION_COUNT)?.wrapping_add(1)
+    } else {
+        1
+    };
+    write(call, section, LOCK_COUNT, count.wrapping_add(1))?;
+    write(call, section, RECURSION_COUNT, depth)?;
+    write(call, section, OWNING_THREAD, current)?;
+    Ok(true)
+}
+
+fn set_up<W: Watch>(call: &mut Call<'_, W>, section: u32, spins: u32) -> Result<(), Stop> {
+    for (offset, value) in [
+        (DEBUG_INFO, NO_DEBUG_INFO),
+        (LOCK_COUNT, FREE),
+        (RECURSION_COUNT, 0),
+        (OWNING_THREAD, 0),
+        (LOCK_SEMAPHORE, 0),
+        (SPIN_COUNT, spins & 0x00FF_FFFF),
+    ] {
+        write(call, section, offset, value)?;
+    }
+    Ok(())
+}
+
+fn read<W: Watch>(call: &mut Call<'_, W>, section: u32, offset: u32) -> Result<u32, Stop> {
+    call.machine
+        .read_user(LinearAddr::new(section).wrapping_add(offset))
+}
+
+fn write<W: Watch>(
+    call: &mut Call<'_, W>,
+    section: u32,
+    offset: u32,
+    value: u32,
+) -> Result<(), Stop> {
+    call.machine
+        .write_user(LinearAddr::new(section).wrapping_add(offset), value)
+}
