@@ -349,17 +349,35 @@ pub(crate) trait Context {
         &mut self.state_mut().regs.flags
     }
 
+    /// Returns the linear address of the memory operand.
+    #[inline(always)]
+    fn linear(&self, op: &Op, size_bytes: u32, kind: AccessKind) -> Result<LinearAddr, Stop> {
+        self.state().linear(op, size_bytes, kind)
+    }
+
+    /// Returns the linear address of a stack slot.
+    #[inline(always)]
+    fn stack_linear(
+        &self,
+        op: &Op,
+        offset: u32,
+        size_bytes: u32,
+        kind: AccessKind,
+    ) -> Result<LinearAddr, Stop> {
+        self.state().stack_linear(op, offset, size_bytes, kind)
+    }
+
     /// Reads the memory operand.
     #[inline(always)]
     fn load<T: Word>(&mut self, op: &Op) -> Result<T, Stop> {
-        let addr = self.state().linear(op, T::SIZE, AccessKind::Read)?;
+        let addr = self.linear(op, T::SIZE, AccessKind::Read)?;
         self.read(addr)
     }
 
     /// Writes the memory operand.
     #[inline(always)]
     fn store<T: Word>(&mut self, op: &Op, value: T) -> Result<Stored, Stop> {
-        let addr = self.state().linear(op, T::SIZE, AccessKind::Write)?;
+        let addr = self.linear(op, T::SIZE, AccessKind::Write)?;
         self.write(addr, value)
     }
 
@@ -370,16 +388,26 @@ pub(crate) trait Context {
         op: &Op,
         f: impl FnOnce(&mut Registers, T) -> T,
     ) -> Result<Stored, Stop> {
-        let addr = self.state().linear(op, T::SIZE, AccessKind::Write)?;
+        let addr = self.linear(op, T::SIZE, AccessKind::Write)?;
         self.modify(addr, f)
     }
 }
 
-/// A context in which only TLB hits that need nothing but counting succeed. Whatever else an access
-/// needs is the error, and the instruction is done again in a [`Cx`].
+/// A context in which only TLB hits at flat addresses that need nothing but counting succeed.
+/// Whatever else an access needs is the error, and the instruction is done again in a [`Cx`].
 pub(crate) struct HitCx<'a, O: pagefault_mmu::Observer> {
     pub(crate) state: &'a mut State,
     pub(crate) mmu: &'a mut Mmu<O>,
+}
+
+impl<O: pagefault_mmu::Observer> HitCx<'_, O> {
+    #[inline(always)]
+    fn flat(&self, op: &Op, offset: u32) -> Result<LinearAddr, Stop> {
+        match op.mode {
+            AddressMode::Flat => Ok(LinearAddr::new(offset)),
+            AddressMode::Segmented | AddressMode::Segmented16 => Err(Stop::Again),
+        }
+    }
 }
 
 impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
@@ -391,6 +419,22 @@ impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
     #[inline(always)]
     fn state_mut(&mut self) -> &mut State {
         self.state
+    }
+
+    #[inline(always)]
+    fn linear(&self, op: &Op, _: u32, _: AccessKind) -> Result<LinearAddr, Stop> {
+        self.flat(op, self.state.effective_address(op))
+    }
+
+    #[inline(always)]
+    fn stack_linear(
+        &self,
+        op: &Op,
+        offset: u32,
+        _: u32,
+        _: AccessKind,
+    ) -> Result<LinearAddr, Stop> {
+        self.flat(op, offset)
     }
 
     #[inline(always)]

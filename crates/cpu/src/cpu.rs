@@ -286,7 +286,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             if C::BRANCHES && flow != Flow::Sequential {
                 observer.branch(state.block_eip.wrapping_add(block.len), eip);
             }
-            if let Ok(next) = next
+            if let Some(next) = next
                 && state.instructions <= soft_end
             {
                 block = next;
@@ -294,14 +294,15 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             }
             state.regs.eip = eip;
             let from = block.id;
-            let at = match next {
-                _ if host_calls.contains(&eip) => return Left::Flow(Flow::Reenter, block.at()),
-                Ok(next) => next.at(),
-                Err(Missed::Link(at)) => at,
-                Err(Missed::Fetch) if state.instructions >= end => {
-                    return Left::Exit(Exit::Budget);
-                }
-                Err(Missed::Fetch) => match mmu.fetch_page(cs_base.wrapping_add(eip), privilege) {
+            if host_calls.contains(&eip) {
+                return Left::Flow(Flow::Reenter, block.at());
+            }
+            let addr = cs_base.wrapping_add(eip);
+            let at = match mmu.peek_fetch_hit(addr, privilege) {
+                // That fetch was counted.
+                Some(at) => at,
+                None if state.instructions >= end => return Left::Exit(Exit::Budget),
+                None => match mmu.fetch_page(addr, privilege) {
                     Ok(at) => at,
                     Err(fault) => return Left::Exit(page_fault(fault, eip)),
                 },
@@ -509,15 +510,8 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     }
 }
 
-/// Why the next block was not found at once.
-enum Missed {
-    /// The fetch needs more than a hit in the TLB; it has not been counted.
-    Fetch,
-    /// The fetch was a hit, and the block there is not the one that is linked.
-    Link(PhysAddr),
-}
-
-/// Fetches from `addr` and returns the block there, if it is the one that is linked.
+/// Fetches from `addr` and returns the block there, if the fetch is a plain hit and the block the one
+/// that is linked.
 #[inline(always)]
 fn follow<'a, O: pagefault_mmu::Observer, C>(
     mmu: &mut Mmu<O>,
@@ -525,9 +519,9 @@ fn follow<'a, O: pagefault_mmu::Observer, C>(
     addr: LinearAddr,
     privilege: Privilege,
     link: BlockId,
-) -> Result<&'a Block<O, C>, Missed> {
-    let at = mmu.fetch_hit(addr, privilege).ok_or(Missed::Fetch)?;
-    cache.linked(link, at).ok_or(Missed::Link(at))
+) -> Option<&'a Block<O, C>> {
+    let at = mmu.fetch_hit(addr, privilege)?;
+    cache.linked(link, at)
 }
 
 /// As `follow`, for a jump whose target is not known beforehand.
@@ -537,9 +531,9 @@ fn follow_jump<'a, O: pagefault_mmu::Observer, C>(
     cache: &'a BlockCache<O, C>,
     addr: LinearAddr,
     privilege: Privilege,
-) -> Result<&'a Block<O, C>, Missed> {
-    let at = mmu.fetch_hit(addr, privilege).ok_or(Missed::Fetch)?;
-    cache.jump_target(at).ok_or(Missed::Link(at))
+) -> Option<&'a Block<O, C>> {
+    let at = mmu.fetch_hit(addr, privilege)?;
+    cache.jump_target(at)
 }
 
 fn watchpoint(hit: Hit) -> Exit {

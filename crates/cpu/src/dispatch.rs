@@ -15,7 +15,7 @@ use crate::exec::{
     supervisor, system,
 };
 use crate::observer::Observer;
-use crate::op::{AddressMode, Op};
+use crate::op::Op;
 use crate::segment::SegmentRights;
 
 /// Whether the operand that ModRM.rm names is memory.
@@ -94,7 +94,12 @@ macro_rules! end {
 /// As `step!`, for a handler with at most one access and no effect before it: first with hits only,
 /// which leaves no stack frame between the handlers, and otherwise by the wrapped handler.
 macro_rules! quick {
-    ($($handler:tt)+) => {
+    ($($handler:tt)+) => { quick_or!([$($handler)+] [$($handler)+]) };
+}
+
+/// As `quick!`, with another handler where hits alone do not do.
+macro_rules! quick_or {
+    ([$($quick:tt)+] [$($whole:tt)+]) => {
         Entry {
             handler: |state, mmu, observer, slots| {
                 #[cold]
@@ -102,15 +107,15 @@ macro_rules! quick {
                 fn slow<O: pagefault_mmu::Observer, C: Observer>(
                     state: &mut State, mmu: &mut Mmu<O>, observer: &mut C, slots: &[Slot<O, C>],
                 ) -> Flow {
-                    let whole: Entry<O, C> = step!($($handler)+);
+                    let whole: Entry<O, C> = step!($($whole)+);
                     (whole.handler)(state, mmu, observer, slots)
                 }
                 let Some((slot, rest)) = slots.split_first() else {
                     return Flow::Sequential;
                 };
-                if slot.op.mode == AddressMode::Flat && !C::WATCHES {
+                if !C::WATCHES {
                     let mut cx = HitCx { state, mmu };
-                    if $($handler)+(&mut cx, &slot.op).is_ok() {
+                    if $($quick)+(&mut cx, &slot.op).is_ok() {
                         return (slot.next)(cx.state, cx.mmu, observer, rest);
                     }
                 }
@@ -137,7 +142,7 @@ macro_rules! quick_end {
                 let Some((slot, _)) = slots.split_first() else {
                     return Flow::Sequential;
                 };
-                if slot.op.mode == AddressMode::Flat && !C::WATCHES {
+                if !C::WATCHES {
                     let mut cx = HitCx { state, mmu };
                     if let Ok(flow) = $($handler)+(&mut cx, &slot.op) {
                         return flow;

@@ -327,6 +327,13 @@ impl<O: Observer> Mmu<O> {
         Some(ram_addr(line.base + addr.page_offset()))
     }
 
+    /// Returns what [`Mmu::fetch_hit`] does, and changes nothing.
+    pub fn peek_fetch_hit(&self, addr: LinearAddr, privilege: Privilege) -> Option<PhysAddr> {
+        let line = self.front.fetch(addr);
+        let is_hit = line.read == tag(addr, privilege) && line.place.keeps_stamp();
+        is_hit.then(|| ram_addr(line.base + addr.page_offset()))
+    }
+
     /// Returns the page of `addr` if accesses of this kind are hits that need nothing but to be
     /// counted, and changes nothing.
     ///

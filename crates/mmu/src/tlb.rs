@@ -121,6 +121,11 @@ impl Place {
         self.0 as usize
     }
 
+    /// Returns whether a hit there changes no more than a stamp.
+    pub(crate) fn keeps_stamp(self) -> bool {
+        self.0 & KEEPS_STATE == 0
+    }
+
     #[inline(always)]
     fn slot(self) -> usize {
         (self.0 & !KEEPS_STATE) as usize

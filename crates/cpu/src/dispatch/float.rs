@@ -11,7 +11,7 @@ use crate::exec::{
     Done, InMem, InReg, packed, simd, sse, system, x87, x87_functions, x87_parts, x87_state,
 };
 use crate::observer::Observer;
-use crate::op::{AddressMode, Op};
+use crate::op::Op;
 
 /// As `step!`, for an x87 instruction that is not one of control: the unit remembers where it was.
 macro_rules! x87 {

@@ -10,7 +10,7 @@ use crate::exception::Stop;
 use crate::exec::{Done, InMem, InReg, alu, control, shift};
 use crate::flags::Condition;
 use crate::observer::Observer;
-use crate::op::{AddressMode, Op};
+use crate::op::Op;
 
 /// Returns the condition of a branch that can be fused: one with a 32-bit displacement.
 fn condition(branch: Code) -> Option<Condition> {
@@ -145,13 +145,42 @@ macro_rules! quiet {
     }};
 }
 
-/// Returns the handler of an operation on registers that leaves the flags alone, if there is one.
+macro_rules! quiet_in_memory {
+    ($operation:ident, $operand:ident) => {{
+        // What a store into code, or a watchpoint, stops behind has its flags.
+        let entry: Entry<O, C> = quick_or!(
+            [alu::$operand::<alu::Quiet<alu::$operation>, u32, InMem>]
+                [alu::$operand::<alu::$operation, u32, InMem>]
+        );
+        entry.handler
+    }};
+}
+
+/// Returns the handler of an operation in memory that leaves the flags alone unless it is the last
+/// of its block to complete.
+fn quiet_in_memory<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option<Handler<O, C>> {
+    let handler = match code {
+        Code::Add_rm32_r32 => quiet_in_memory!(Add, rm_r),
+        Code::Add_rm32_imm8 | Code::Add_rm32_imm32 => quiet_in_memory!(Add, rm_imm),
+        Code::Sub_rm32_r32 => quiet_in_memory!(Sub, rm_r),
+        Code::Sub_rm32_imm8 | Code::Sub_rm32_imm32 => quiet_in_memory!(Sub, rm_imm),
+        Code::Xor_rm32_r32 => quiet_in_memory!(Xor, rm_r),
+        Code::Or_rm32_r32 => quiet_in_memory!(Or, rm_r),
+        Code::And_rm32_r32 => quiet_in_memory!(And, rm_r),
+        Code::Inc_rm32 => quiet_in_memory!(Inc, rm),
+        Code::Dec_rm32 => quiet_in_memory!(Dec, rm),
+        _ => return None,
+    };
+    Some(handler)
+}
+
+/// Returns the handler of an operation that leaves the flags alone, if there is one.
 pub(crate) fn quiet<O: pagefault_mmu::Observer, C: Observer>(
     code: Code,
     kind: RmKind,
 ) -> Option<Handler<O, C>> {
     if kind == RmKind::Memory {
-        return None;
+        return quiet_in_memory(code);
     }
     let handler = match code {
         Code::Add_rm32_r32 => quiet!(alu::rm_r::<alu::Quiet<alu::Add>, u32, InReg>),

@@ -62,7 +62,7 @@ impl VectorRm for InReg {
 
 impl VectorRm for InMem {
     fn xmm(cx: &mut impl Context, op: &Op) -> Result<u128, Stop> {
-        let addr = cx.state().linear(op, u128::SIZE, AccessKind::Read)?;
+        let addr = cx.linear(op, u128::SIZE, AccessKind::Read)?;
         if !addr.bits().is_multiple_of(u128::SIZE) {
             return Err(general_protection());
         }
@@ -170,7 +170,7 @@ pub(crate) fn movu_xmm_xmmm128<R: VectorRm>(cx: &mut impl Context, op: &Op) -> R
 
 /// Aligned stores: MOVAPS, MOVAPD, MOVDQA, MOVNTPS, MOVNTPD, MOVNTDQ.
 pub(crate) fn mova_m128_xmm(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
-    let addr = cx.state().linear(op, u128::SIZE, AccessKind::Write)?;
+    let addr = cx.linear(op, u128::SIZE, AccessKind::Write)?;
     if !addr.bits().is_multiple_of(u128::SIZE) {
         return Err(general_protection());
     }

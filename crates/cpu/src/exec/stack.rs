@@ -68,7 +68,7 @@ fn slot<T: Width>(
     offset: u32,
     kind: AccessKind,
 ) -> Result<LinearAddr, Stop> {
-    cx.state().stack_linear(op, offset, size_of::<T>(), kind)
+    cx.stack_linear(op, offset, size_of::<T>(), kind)
 }
 
 /// `PUSH r/m`: reads the operand, with ESP as it was, then writes the stack.

@@ -633,7 +633,7 @@ pub(super) fn load_f80(cx: &mut impl Context, op: &Op) -> Result<F80, Stop> {
 }
 
 pub(super) fn store_f80(cx: &mut impl Context, op: &Op, value: F80) -> Result<Stored, Stop> {
-    let lower = cx.state().linear(op, 8, AccessKind::Write)?;
+    let lower = cx.linear(op, 8, AccessKind::Write)?;
     let upper = cx.state().linear_part(op, 8, 2, AccessKind::Write)?;
     write_f80(cx, lower, upper, value)
 }

@@ -84,7 +84,7 @@ pub(crate) fn fxrstor_m512byte(cx: &mut impl Context, op: &Op) -> Result<(), Sto
 }
 
 fn require_aligned(cx: &impl Context, op: &Op, kind: AccessKind) -> Result<(), Stop> {
-    let addr = cx.state().linear(op, u128::SIZE, kind)?;
+    let addr = cx.linear(op, u128::SIZE, kind)?;
     if addr.bits().is_multiple_of(u128::SIZE) {
         Ok(())
     } else {
