@@ -37,6 +37,8 @@ mod pattern;
 pub mod read;
 mod record;
 mod select;
+pub mod session;
+pub mod system;
 
 pub use engine::page::Page;
 pub use pattern::{DEFAULT_SEED, MAX_REMEMBERED, Pages, Pattern, PatternError};

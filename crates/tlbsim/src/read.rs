@@ -133,7 +133,7 @@ pub struct UnknownFormat;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The source failed, as compressed data that ends early does.
-    #[error("after {records} records: {source}")]
+    #[error("the source fails after {records} records")]
     Source {
         /// What was read before.
         records: u64,
@@ -184,7 +184,7 @@ pub enum ReadError {
 /// Turns bytes into records.
 trait Decode {
     /// Decodes what is complete at the start of `bytes` and returns how many bytes that was. At the
-    /// end of the trace everything is complete, or bad.
+    /// end of the trace everything is complete, or bad. A decoder may stop at [`BATCH`] records.
     fn decode(&mut self, bytes: &[u8], end: End, out: &mut Output<'_>) -> usize;
 
     /// Returns the named ranges that the trace has told by now.
@@ -209,7 +209,7 @@ struct Output<'a> {
 /// How many bytes are asked of the source at once.
 const BLOCK_BYTES: usize = 1 << 18;
 /// Records that are wanted before the source is asked again.
-const BATCH: usize = 1 << 15;
+const BATCH: usize = 1 << 14;
 /// Bytes of the start of an unknown trace that its error shows.
 const SHOWN_START: usize = 24;
 
@@ -301,23 +301,28 @@ impl<R: Read> TraceReader<R> {
     /// [`ReadError`], except for an empty or unknown trace.
     pub fn read(&mut self, records: &mut Vec<Record>) -> Result<(), ReadError> {
         records.clear();
-        while records.len() < BATCH {
+        loop {
             let end = if self.is_at_end { End::Yes } else { End::No };
             let before = records.len();
             let mut output = Output {
                 records,
                 tally: &mut self.tally,
             };
-            let bytes = &self.buffer[self.start..];
-            self.start += self.decoder.decode(bytes, end, &mut output);
+            self.start += self
+                .decoder
+                .decode(&self.buffer[self.start..], end, &mut output);
             self.tally.records += (records.len() - before) as u64;
             self.check_bad()?;
-            if end == End::Yes {
+            if end == End::Yes && self.start == self.buffer.len() {
                 return self.check_records();
             }
-            self.refill()?;
+            if records.len() >= BATCH {
+                return Ok(());
+            }
+            if end == End::No {
+                self.refill()?;
+            }
         }
-        Ok(())
     }
 
     fn check_bad(&self) -> Result<(), ReadError> {

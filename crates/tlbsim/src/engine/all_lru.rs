@@ -85,25 +85,28 @@ impl<P: Page> AllLru<P> {
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
     #[inline(never)]
     fn search(&mut self, page: P, window: &Window<P>) {
-        self.seen.insert(page, 0);
         let mut agreeing = [0; SET_COUNTS];
         for &newer in window.0.iter().filter(|&&newer| newer != P::NONE) {
-            let bits = page.agreeing_bits(newer) as usize;
-            agreeing
-                .iter_mut()
-                .take(bits + 1)
-                .for_each(|count| *count += 1);
+            let bits = page.agreeing_bits(newer, MAX_SET_BITS) as usize;
+            for (level, count) in agreeing.iter_mut().enumerate() {
+                *count += usize::from(level <= bits);
+            }
         }
         let leaving = window.last();
+        let mut deepest = 0;
         for (level, newer) in agreeing.into_iter().enumerate() {
             let first = (1 << level) - 1;
             let set = |page: P| first + (low_bits(page.number()) & first);
             let depth = take(&mut self.stacks[set(page)], page);
-            let depth = depth.map_or(WAYS, |depth| (depth + newer).min(WAYS));
-            self.depths[level][depth] += 1;
+            deepest |= WAYS - depth;
+            self.depths[level][(depth + newer).min(WAYS)] += 1;
             if leaving != P::NONE {
                 push(&mut self.stacks[set(leaving)], leaving);
             }
+        }
+        // A page that some stack had was seen before.
+        if deepest == 0 {
+            self.seen.insert(page, 0);
         }
     }
 
@@ -146,9 +149,10 @@ impl<P: Page> AllLru<P> {
 fn pattern<P: Page>(window: &Window<P>, page: P, found: Found) -> usize {
     let mut pattern = 0;
     for depth in 0..WINDOW - 1 {
-        let bits = page.agreeing_bits(window.0[depth]).min(MAX_SET_BITS);
-        let code = (bits as usize + 1) << (CODE_BITS as usize * depth);
-        pattern |= if found.0[depth] { 0 } else { code };
+        let bits = page.agreeing_bits(window.0[depth], MAX_SET_BITS) as usize;
+        // All ones for a page above, zero for this one and those below: no branch to mispredict.
+        let is_above = usize::from(found.0[depth]).wrapping_sub(1);
+        pattern |= ((bits + 1) & is_above) << (CODE_BITS as usize * depth);
     }
     pattern
 }
@@ -159,13 +163,22 @@ fn depth_in(pattern: usize, level: usize) -> usize {
     codes.filter(|&code| code > level).count()
 }
 
-/// Takes a page out of a stack; returns its depth, or `None` if it is not there.
+/// Takes a page out of a stack; returns its depth, or the number of ways if it is not there.
+///
+/// Without a branch and of fixed length, so that it becomes a few vector instructions.
 #[inline(always)]
-fn take<P: Page>(stack: &mut [P; WAYS], page: P) -> Option<usize> {
-    let depth = stack.iter().position(|&other| other == page)?;
-    stack.copy_within(depth + 1.., depth);
-    stack[WAYS - 1] = P::NONE;
-    Some(depth)
+fn take<P: Page>(stack: &mut [P; WAYS], page: P) -> usize {
+    let old = *stack;
+    let mut places = 0_u32;
+    for (depth, &other) in old.iter().enumerate() {
+        places |= u32::from(other == page) << depth;
+    }
+    let depth = (places | 1 << WAYS).trailing_zeros();
+    for (place, at) in (0..).zip(0..WAYS - 1) {
+        stack[at] = if place >= depth { old[at + 1] } else { old[at] };
+    }
+    stack[WAYS - 1] = if places == 0 { old[WAYS - 1] } else { P::NONE };
+    depth as usize
 }
 
 /// Puts a page on top of a stack; the lowest one drops out.

@@ -11,8 +11,8 @@ pub trait Page: Copy + Eq + Ord + Debug + Send + Sync + 'static {
     /// Returns the number.
     fn number(self) -> u64;
 
-    /// Returns on how many low bits two page numbers agree; at least 32 if they are equal.
-    fn agreeing_bits(self, other: Self) -> u32;
+    /// Returns on how many low bits two page numbers agree, `limit` at most; that is below 32.
+    fn agreeing_bits(self, other: Self, limit: u32) -> u32;
 }
 
 impl Page for u32 {
@@ -24,8 +24,8 @@ impl Page for u32 {
     }
 
     #[inline(always)]
-    fn agreeing_bits(self, other: Self) -> u32 {
-        (self ^ other).trailing_zeros()
+    fn agreeing_bits(self, other: Self, limit: u32) -> u32 {
+        (self ^ other | 1 << limit).trailing_zeros()
     }
 }
 
@@ -38,8 +38,8 @@ impl Page for u64 {
     }
 
     #[inline(always)]
-    fn agreeing_bits(self, other: Self) -> u32 {
-        (self ^ other).trailing_zeros()
+    fn agreeing_bits(self, other: Self, limit: u32) -> u32 {
+        (self ^ other | 1 << limit).trailing_zeros()
     }
 }
 

@@ -15,7 +15,7 @@ const PLAIN_BYTES: usize = PREFIX + 2 * HEX_BLOCK + 1 + 3 + 1;
 
 impl LineFormat for Lackey {
     fn line(&mut self, line: &[u8], records: &mut Vec<Record>) -> Line {
-        let Some((prefix, rest)) = line.split_at_checked(PREFIX) else {
+        let Some((prefix, rest)) = line.split_first_chunk::<PREFIX>() else {
             return Line::Other;
         };
         let Some(op) = op(prefix) else {
@@ -45,15 +45,38 @@ impl LineFormat for Lackey {
     }
 }
 
-#[inline(always)]
-fn op(prefix: &[u8]) -> Option<Op> {
-    match prefix {
-        b"I  " => Some(Op::Fetch),
-        b" L " => Some(Op::Read),
-        b" S " => Some(Op::Write),
-        b" M " => Some(Op::Modify),
-        _ => None,
+/// The prefixes of records, with what they mean.
+const PREFIXES: [([u8; PREFIX], Op); 4] = [
+    (*b"I  ", Op::Fetch),
+    (*b" L ", Op::Read),
+    (*b" S ", Op::Write),
+    (*b" M ", Op::Modify),
+];
+/// Places of the table of prefixes.
+const PLACES: usize = 32;
+
+/// The prefixes by place: an access is found without a branch, which would be predicted wrong too
+/// often. Other places repeat a prefix that does not belong there.
+const BY_PLACE: [([u8; PREFIX], Op); PLACES] = {
+    let mut table = [PREFIXES[0]; PLACES];
+    let mut index = 0;
+    while index < PREFIXES.len() {
+        table[place(&PREFIXES[index].0)] = PREFIXES[index];
+        index += 1;
     }
+    table
+};
+
+/// Returns the place of a prefix: one of its first two bytes is a blank, the other a letter.
+#[inline(always)]
+const fn place(prefix: &[u8; PREFIX]) -> usize {
+    (prefix[0] ^ prefix[1]) as usize % PLACES
+}
+
+#[inline(always)]
+fn op(prefix: &[u8; PREFIX]) -> Option<Op> {
+    let (expected, op) = BY_PLACE[place(prefix)];
+    (*prefix == expected).then_some(op)
 }
 
 fn record(op: Op, rest: &[u8]) -> Option<Record> {
@@ -68,7 +91,7 @@ fn record(op: Op, rest: &[u8]) -> Option<Record> {
 /// Decodes a line of eight or more digits and a size of one digit, with its end.
 #[inline(always)]
 fn plain(line: &[u8; PLAIN_BYTES]) -> Option<(Record, usize)> {
-    let op = op(&line[..PREFIX])?;
+    let op = op(line.first_chunk()?)?;
     let digits = line[PREFIX..].first_chunk::<HEX_BLOCK>()?;
     let mut addr = hex8(*digits)?;
     let mut at = PREFIX + HEX_BLOCK;

@@ -24,7 +24,7 @@
 
 use std::io::{self, Write};
 
-use crate::read::{Decode, End, Output};
+use crate::read::{BATCH, Decode, End, Output};
 use crate::record::{MAX_SIZE_BYTES, Op, Record, Region};
 
 /// The first bytes of a file.
@@ -45,7 +45,7 @@ const MAX_DELTA_BYTES: usize = 4;
 const LARGE_PAGE: u8 = 8;
 
 /// By bits 1:0 of a control byte: the bytes of the difference, and a mask of them.
-const DELTA_BYTES: [usize; 4] = [0, 1, 2, 4];
+const DELTA_BYTES: [u32; 4] = [0, 1, 2, 4];
 const DELTA_MASKS: [u32; 4] = [0, 0xFF, 0xFFFF, u32::MAX];
 /// Sizes of data accesses by their code; those of fetches are their codes. No access has code 0.
 const DATA_SIZES: [u32; 16] = [1, 1, 2, 4, 8, 16, 32, 64, 10, 6, 3, 14, 28, 94, 108, 512];
@@ -56,17 +56,27 @@ const OP_MASK: usize = 0b11 << OP_SHIFT;
 const FETCH: usize = (Op::Fetch as usize) << OP_SHIFT;
 const SIZE_SHIFT: u32 = 4;
 
-/// Sizes by control byte.
-const SIZES: [u32; 256] = {
-    let mut sizes = [0; 256];
+/// The records of control bytes, but for their addresses.
+const TEMPLATES: [Record; 256] = {
+    let mut templates = [Record {
+        addr: 0,
+        size_bytes: 0,
+        op: Op::Fetch,
+        page_shift: 0,
+    }; 256];
     let mut control = 0;
-    while control < sizes.len() {
-        let is_fetch = control & OP_MASK == FETCH;
-        let sizes_by_code = if is_fetch { FETCH_SIZES } else { DATA_SIZES };
-        sizes[control] = sizes_by_code[control >> SIZE_SHIFT];
+    while control < templates.len() {
+        let code = control & OP_MASK;
+        let sizes = if code == FETCH {
+            FETCH_SIZES
+        } else {
+            DATA_SIZES
+        };
+        templates[control].size_bytes = sizes[control >> SIZE_SHIFT];
+        templates[control].op = ACCESSES[code >> OP_SHIFT];
         control += 1;
     }
-    sizes
+    templates
 };
 
 /// Operations by bits 3:2 of a control byte.
@@ -133,6 +143,9 @@ impl Decode for Recorded {
         }
         while let Some(len) = self.block(&bytes[at..], out) {
             at += len;
+            if out.records.len() >= BATCH {
+                return at;
+            }
         }
         if end == End::No && !self.is_hopeless(&bytes[at..]) {
             return at;
@@ -200,6 +213,7 @@ impl Recorded {
         let mut plain = Plain {
             bases: Bases::default(),
             data: block.data,
+            at: 0,
             is_short: false,
         };
         let mut done = 0;
@@ -280,6 +294,8 @@ impl Recorded {
 struct Plain<'a> {
     bases: Bases,
     data: &'a [u8],
+    /// Where the next difference is.
+    at: u32,
     is_short: bool,
 }
 
@@ -287,22 +303,27 @@ impl Plain<'_> {
     #[inline(always)]
     fn next(&mut self, control: u8) -> Record {
         let code = usize::from(control & 3);
-        let word = if let Some(word) = self.data.first_chunk::<MAX_DELTA_BYTES>() {
-            u32::from_le_bytes(*word) & DELTA_MASKS[code]
-        } else {
-            self.is_short = true;
-            0
+        let at = self.at as usize;
+        let word = match self.data.get(at..at + MAX_DELTA_BYTES) {
+            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+            _ => {
+                self.is_short = true;
+                0
+            }
         };
-        self.data = self.data.get(DELTA_BYTES[code]..).unwrap_or_default();
-        let is_fetch = usize::from(control) & OP_MASK == FETCH;
-        let size = SIZES[usize::from(control)];
-        let addr = self.bases.of(is_fetch).wrapping_add(unfold(word));
-        self.bases.note(is_fetch, addr, size);
-        Record::new(
-            ACCESSES[(usize::from(control) & OP_MASK) >> OP_SHIFT],
-            addr,
-            size,
-        )
+        self.at = self.at.wrapping_add(DELTA_BYTES[code]);
+        let delta = unfold(word & DELTA_MASKS[code]);
+        let template = TEMPLATES[usize::from(control)];
+        // Each base is the sum of what was added to it: nothing waits for a choice between them.
+        let is_fetch = u64::from(usize::from(control) & OP_MASK != FETCH).wrapping_sub(1);
+        let Bases { fetch, data } = self.bases;
+        let addr = (fetch & is_fetch | data & !is_fetch).wrapping_add(delta);
+        let behind = delta.wrapping_add(u64::from(template.size_bytes));
+        self.bases = Bases {
+            fetch: fetch.wrapping_add(behind & is_fetch),
+            data: data.wrapping_add(delta & !is_fetch),
+        };
+        Record { addr, ..template }
     }
 }
 
@@ -380,7 +401,7 @@ impl<W: Write> Recorder<W> {
                 let len_code = [0, 1, 2, 3, 3][len];
                 self.controls
                     .push(len_code | (record.op as u8) << OP_SHIFT | code << SIZE_SHIFT);
-                let bytes = DELTA_BYTES[usize::from(len_code)];
+                let bytes = DELTA_BYTES[usize::from(len_code)] as usize;
                 self.data.extend_from_slice(&delta.to_le_bytes()[..bytes]);
             }
             _ => self.event(record.op as u8, record.size_bytes, record.addr),
