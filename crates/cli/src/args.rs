@@ -8,6 +8,8 @@ use pagefault_machine::vmm::mmu::tlb::presets;
 use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
 use pagefault_machine::{DEFAULT_QUANTUM, Topics};
 
+use crate::tlb::TlbCommand;
+
 /// What `--help` says of exit codes, which the README says too.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Runs a program and shows its address space as it is at the end.
     Map(RunArguments),
+    /// Traces and patterns against TLBs: counts, sweeps, curves, real processors.
+    #[command(subcommand)]
+    Tlb(TlbCommand),
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +63,9 @@ pub(crate) struct RunArguments {
     /// Where the trace goes, in place of standard error.
     #[arg(long, value_name = "FILE", requires = "trace")]
     pub(crate) trace_out: Option<PathBuf>,
+    /// Record every access for `pagefault tlb`; compressed if the name ends in .zst.
+    #[arg(long, value_name = "FILE", conflicts_with = "trace")]
+    pub(crate) record_trace: Option<PathBuf>,
     /// Print one JSON object on standard output, which holds the program's output; the trace
     /// becomes JSON Lines.
     #[arg(long)]
@@ -134,7 +142,7 @@ fn topics(list: &str) -> Result<Topics, String> {
     })
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let units = [('K', 1_u64 << 10), ('M', 1 << 20), ('G', 1 << 30)];
     let upper = text.to_ascii_uppercase();
     let unit = units

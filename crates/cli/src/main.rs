@@ -6,7 +6,9 @@ mod explain;
 mod files;
 mod json;
 mod map;
+mod record;
 mod run;
+mod tlb;
 mod trace;
 
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(run) => run::run(run, Shown::Run),
         Command::Map(run) => run::run(run, Shown::Map),
+        Command::Tlb(command) => tlb::run(command),
     };
     match result {
         Ok(code) => ExitCode::from(code),

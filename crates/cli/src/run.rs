@@ -14,6 +14,7 @@ use pagefault_machine::{
 };
 
 use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
+use crate::record::Recording;
 use crate::trace::{Form, Writer};
 use crate::{diagnostics, explain, files, json, map};
 
@@ -53,6 +54,18 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
     } else {
         Box::new(Terminal::default())
     };
+    if let Some(path) = &arguments.record_trace {
+        let recording = Recording::create(path, arguments.paging)?;
+        let job = Job {
+            arguments,
+            shown,
+            image: &image,
+            captured: &captured,
+        };
+        let code = job.run(debug, console, recording.clone())?;
+        recording.finish(&image)?;
+        return Ok(code);
+    }
     match arguments.trace {
         None => {
             let job = Job {

@@ -1,0 +1,185 @@
+//! `pagefault run --record-trace`: every access of a program, for `pagefault tlb`.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+use anyhow::Context;
+use pagefault_asm::Image;
+use pagefault_machine::cpu;
+use pagefault_machine::vmm::mmu::{self, AccessKind, DropCause, Level, LinearAddr, Step};
+use pagefault_machine::{Event, Topics, Watch};
+use pagefault_tlbsim::read::recorded::Recorder;
+use pagefault_tlbsim::{MAX_SIZE_BYTES, Op, Record, Region};
+
+use crate::args::Paging;
+
+/// PS of a directory entry: it maps a large page.
+const LARGE: u64 = 1 << 7;
+/// The base-2 logarithms of the sizes of large pages.
+const MIB4_SHIFT: u8 = 22;
+const MIB2_SHIFT: u8 = 21;
+/// The ending of recordings that are compressed.
+const COMPRESSED: &str = "zst";
+/// Compression that keeps up with the recording.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A handle to a recording, for the observers of the processor and of the MMU alike.
+#[derive(Clone)]
+pub(crate) struct Recording(Rc<RefCell<State>>);
+
+struct State {
+    /// `None` when the recording is finished.
+    recorder: Option<Recorder<Box<dyn Write>>>,
+    /// Loading is not the program's.
+    is_running: bool,
+    large_shift: u8,
+    large: BTreeSet<u32>,
+}
+
+impl Recording {
+    /// Begins a recording; one that ends in .zst is compressed.
+    pub(crate) fn create(path: &Path, paging: Paging) -> anyhow::Result<Self> {
+        let what = || format!("cannot write the recording to {}", path.display());
+        let file = BufWriter::new(File::create(path).with_context(what)?);
+        let sink: Box<dyn Write> = if path.extension().is_some_and(|ending| ending == COMPRESSED) {
+            Box::new(Compressor(Some(
+                zstd::Encoder::new(file, ZSTD_LEVEL).with_context(what)?,
+            )))
+        } else {
+            Box::new(file)
+        };
+        let large_shift = match paging {
+            Paging::TwoLevel => MIB4_SHIFT,
+            Paging::Pae => MIB2_SHIFT,
+        };
+        Ok(Self(Rc::new(RefCell::new(State {
+            recorder: Some(Recorder::new(sink)),
+            is_running: false,
+            large_shift,
+            large: BTreeSet::new(),
+        }))))
+    }
+
+    /// Names the program's segments and data and ends the recording.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(crate) fn finish(&self, image: &Image) -> anyhow::Result<()> {
+        if let Some(mut recorder) = self.0.borrow_mut().recorder.take() {
+            recorder.name(&regions(image));
+            recorder.finish().context("cannot write the recording")?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn record(&self, record: &Record) {
+        let mut state = self.0.borrow_mut();
+        if state.is_running
+            && let Some(recorder) = &mut state.recorder
+        {
+            recorder.record(record);
+        }
+    }
+}
+
+/// Returns the named data of a program, and its segments behind them for what has no name.
+fn regions(image: &Image) -> Vec<Region> {
+    let data = image.symbols.iter().filter(|symbol| symbol.size > 0);
+    let data = data.map(|symbol| Region {
+        name: symbol.name.clone(),
+        start: u64::from(symbol.addr),
+        len_bytes: u64::from(symbol.size),
+    });
+    let segments = image.segments.iter().map(|segment| Region {
+        name: format!("segment at {:#x}", segment.addr),
+        start: u64::from(segment.addr),
+        len_bytes: segment.bytes.len() as u64,
+    });
+    data.chain(segments).collect()
+}
+
+impl mmu::Observer for Recording {
+    fn walk_step(&mut self, addr: LinearAddr, step: &Step) {
+        if step.level != Level::Directory || step.value & LARGE == 0 {
+            return;
+        }
+        let mut state = self.0.borrow_mut();
+        let shift = state.large_shift;
+        if state.large.insert(addr.bits() >> shift)
+            && let Some(recorder) = &mut state.recorder
+        {
+            recorder.large_page(u64::from(addr.bits()), shift);
+        }
+    }
+
+    fn drop_translations(&mut self, cause: DropCause, addr: Option<LinearAddr>) {
+        let addr = u64::from(addr.map_or(0, LinearAddr::bits));
+        let op = match cause {
+            DropCause::Invalidated | DropCause::Faulted => Op::Invalidate,
+            DropCause::FlushedNonGlobal => Op::LoadCr3,
+            DropCause::FlushedAll => Op::Flush,
+        };
+        self.record(&Record::new(op, addr, 1));
+    }
+}
+
+impl cpu::Observer for Recording {
+    const INSTRUCTIONS: bool = true;
+    const ACCESSES: bool = true;
+
+    fn instruction(&mut self, eip: u32, len: u8) {
+        self.record(&Record::new(Op::Fetch, u64::from(eip), u32::from(len)));
+    }
+
+    fn access(&mut self, addr: LinearAddr, size_bytes: u32, kind: AccessKind) {
+        let op = match kind {
+            AccessKind::Read => Op::Read,
+            AccessKind::Write => Op::Write,
+            AccessKind::Fetch => return,
+        };
+        // A run of a string instruction can be longer than a record.
+        let (mut addr, mut left) = (addr, size_bytes);
+        while left > MAX_SIZE_BYTES {
+            self.record(&Record::new(op, u64::from(addr.bits()), MAX_SIZE_BYTES));
+            (addr, left) = (addr.wrapping_add(MAX_SIZE_BYTES), left - MAX_SIZE_BYTES);
+        }
+        self.record(&Record::new(op, u64::from(addr.bits()), left));
+    }
+}
+
+impl Watch for Recording {
+    fn start(&self) {
+        self.0.borrow_mut().is_running = true;
+    }
+
+    fn stop(&self) {
+        self.0.borrow_mut().is_running = false;
+    }
+
+    fn tell(&self, _topic: Topics, _event: impl FnOnce() -> Event) {}
+}
+
+/// Ends the compressed stream when it is flushed: a recording is flushed once, at its end.
+struct Compressor<W: Write>(Option<zstd::Encoder<'static, W>>);
+
+impl<W: Write> Write for Compressor<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Some(encoder) => encoder.write(bytes),
+            None => Err(io::ErrorKind::WriteZero.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.take() {
+            Some(encoder) => encoder.finish()?.flush(),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Pictures as SVG: curves, heat maps, bars. They follow the reader's choice of light or dark.
+
+use std::fmt::Write;
+
+use pagefault_tlbsim::engine::all_lru::{MAX_WAYS, SET_COUNTS};
+use pagefault_tlbsim::engine::distances::StackDistances;
+
+/// Colours of everything, in light and in dark.
+pub(crate) const STYLE: &str = "
+:root { --paper: #ffffff; --ink: #1a1a1a; --grid: #d5d5d5; --c0: #0b62a8; --c1: #b5450b; --c2: #1b7a3d;
+  --c3: #7a3fa0; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8e8e8; --grid: #3a4046;
+  --c0: #6cb4f0; --c1: #f09a5e; --c2: #6fd08f; --c3: #c79bea; } }
+";
+const SVG_STYLE: &str = "
+text { font: 13px system-ui, sans-serif; fill: var(--ink); }
+.paper { fill: var(--paper); } .grid { stroke: var(--grid); } .axis { stroke: var(--ink); }
+.line { fill: none; stroke-width: 2; } .end { text-anchor: end; } .mid { text-anchor: middle; }
+";
+
+/// The picture, and the field of the axes in it.
+const WIDTH: f64 = 860.0;
+const HEIGHT: f64 = 440.0;
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 20.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 60.0;
+/// How many lines the grid has from 0 to the top.
+const GRID: u32 = 5;
+/// Colours there are.
+const COLOURS: usize = 4;
+/// From one bar to the next.
+const LINE_HEIGHT: f64 = 22.0;
+
+/// A curve: sizes and miss ratios.
+pub(crate) struct Curve {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(u64, f64)>,
+}
+
+/// A bar of compulsory, capacity and conflict misses.
+pub(crate) struct Stack {
+    pub(crate) name: String,
+    pub(crate) parts: [i64; 3],
+}
+
+/// Returns text that can stand in HTML and SVG.
+pub(crate) fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Returns the share of misses.
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
+pub(crate) fn share(misses: u64, accesses: u64) -> f64 {
+    misses as f64 / accesses.max(1) as f64
+}
+
+/// Returns the LRU curve: its steps.
+pub(crate) fn points(distances: &StackDistances<u64>) -> Vec<(u64, f64)> {
+    let accesses = distances.accesses();
+    let mut left = accesses;
+    let mut points = Vec::new();
+    for (size, &count) in (1..).zip(distances.histogram()) {
+        left -= count;
+        if count > 0 || size == 1 {
+            points.push((size, share(left, accesses)));
+        }
+    }
+    points
+}
+
+/// Returns miss ratios of misses.
+pub(crate) fn ratios(
+    misses: &[[u64; MAX_WAYS as usize]; SET_COUNTS],
+    accesses: u64,
+) -> [[f64; MAX_WAYS as usize]; SET_COUNTS] {
+    misses.map(|by_ways| by_ways.map(|misses| share(misses, accesses)))
+}
+
+/// Draws miss-ratio curves over the number of entries, on a logarithmic axis.
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
+pub(crate) fn curves(curves: &[Curve]) -> String {
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    let bits = all()
+        .map(|&(size, _)| (size as f64).log2())
+        .fold(1.0, f64::max)
+        .ceil();
+    let top = nice(all().map(|&(_, ratio)| ratio * 100.0).fold(0.0, f64::max));
+    let x = |size: f64| LEFT + size.log2() / bits * (WIDTH - LEFT - RIGHT);
+    let y = |percent: f64| HEIGHT - BOTTOM - percent / top * (HEIGHT - TOP - BOTTOM);
+    let mut body = grid(top, "misses, per cent of look-ups");
+    let mut size = 1.0;
+    while size <= bits.exp2() {
+        let at = x(size);
+        let _ = writeln!(
+            body,
+            "<text class=\"mid\" x=\"{at:.1}\" y=\"{:.1}\">{size}</text>",
+            HEIGHT - BOTTOM + 18.0
+        );
+        size *= 2.0;
+    }
+    body += &axis_name("entries of a fully associative TLB (logarithmic)");
+    for (index, curve) in curves.iter().enumerate() {
+        let mut path = String::new();
+        let mut last = None;
+        for &(size, ratio) in &curve.points {
+            let (x, y) = (x(size as f64), y(ratio * 100.0));
+            let _ = match last {
+                None => write!(path, "M{x:.1} {y:.1}"),
+                Some(_) => write!(path, "H{x:.1}V{y:.1}"),
+            };
+            last = Some(x);
+        }
+        path += &last
+            .map(|_| format!("H{:.1}", WIDTH - RIGHT))
+            .unwrap_or_default();
+        let colour = index % COLOURS;
+        let _ = writeln!(
+            body,
+            "<path class=\"line\" stroke=\"var(--c{colour})\" d=\"{path}\"/>"
+        );
+    }
+    let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+    svg(
+        HEIGHT,
+        &(body + &legend(&names)),
+        "Miss ratio by the number of entries",
+    )
+}
+
+/// Draws the miss ratios of all geometries: darker cells miss more.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+pub(crate) fn heat_map(ratios: &[[f64; MAX_WAYS as usize]; SET_COUNTS]) -> String {
+    let (width, height) = ((WIDTH - LEFT - RIGHT) / f64::from(MAX_WAYS), 34.0);
+    let bottom = TOP + height * SET_COUNTS as f64;
+    let mut body = String::new();
+    for (level, by_ways) in ratios.iter().enumerate() {
+        let y = TOP + height * level as f64;
+        let _ = writeln!(
+            body,
+            "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            LEFT - 8.0,
+            y + 22.0,
+            1 << level
+        );
+        for (way, &ratio) in by_ways.iter().enumerate() {
+            let x = LEFT + width * way as f64;
+            // Ratios span orders of magnitude: 1e-5 and less is the lightest, 1 the darkest.
+            let shade = (1.0 + ratio.max(1e-5).log10() / 5.0).clamp(0.0, 1.0);
+            let _ = writeln!(
+                body,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+                 fill=\"var(--c1)\" fill-opacity=\"{:.3}\" stroke=\"var(--paper)\"><title>{} sets of {} ways: \
+                 {:.4} % misses</title></rect><text class=\"mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                shade * 0.85,
+                1 << level,
+                way + 1,
+                ratio * 100.0,
+                x + width / 2.0,
+                y + 22.0,
+                percent(ratio * 100.0),
+            );
+        }
+    }
+    for way in 1..=MAX_WAYS {
+        let x = LEFT + width * (f64::from(way) - 0.5);
+        let _ = writeln!(
+            body,
+            "<text class=\"mid\" x=\"{x:.1}\" y=\"{:.1}\">{way}</text>",
+            bottom + 18.0
+        );
+    }
+    let _ = writeln!(
+        body,
+        "<text class=\"mid\" x=\"{:.1}\" y=\"{:.1}\">ways</text>\
+         <text class=\"mid\" transform=\"translate(20 {:.1}) rotate(-90)\">sets</text>\
+         <text x=\"{LEFT}\" y=\"24\">misses, per cent of look-ups; shades are logarithmic</text>",
+        (LEFT + WIDTH - RIGHT) / 2.0,
+        bottom + 42.0,
+        f64::midpoint(TOP, bottom),
+    );
+    svg(bottom + BOTTOM, &body, "Miss ratios of all LRU geometries")
+}
+
+/// Draws bars of misses by reason. Conflict misses below zero go down from the axis.
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
+pub(crate) fn stacks(stacks: &[Stack]) -> String {
+    let above = |stack: &Stack| stack.parts.iter().map(|&part| part.max(0)).sum::<i64>();
+    let below = |stack: &Stack| stack.parts.iter().map(|&part| part.min(0)).sum::<i64>();
+    let top = nice(stacks.iter().map(above).max().unwrap_or(1).max(1) as f64);
+    let low = stacks.iter().map(below).min().unwrap_or(0) as f64;
+    let scale = (HEIGHT - TOP - BOTTOM) / (top - low);
+    let zero = TOP + top * scale;
+    let mut body = String::new();
+    for step in 0..=GRID {
+        let value = top * f64::from(step) / f64::from(GRID);
+        body += &rule(zero - value * scale, &format!("{value:.0}"));
+    }
+    let width = (WIDTH - LEFT - RIGHT) / stacks.len().max(1) as f64;
+    for (index, stack) in stacks.iter().enumerate() {
+        let x = LEFT + width * index as f64 + width * 0.15;
+        let (mut up, mut down) = (zero, zero);
+        for (colour, &part) in stack.parts.iter().enumerate() {
+            let height = part.unsigned_abs() as f64 * scale;
+            let y = if part >= 0 {
+                up -= height;
+                up
+            } else {
+                down += height;
+                down - height
+            };
+            let _ = writeln!(
+                body,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\" \
+                 fill=\"var(--c{colour})\"><title>{part}</title></rect>",
+                width * 0.7,
+            );
+        }
+        let _ = writeln!(
+            body,
+            "<text class=\"mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            x + width * 0.35,
+            HEIGHT - BOTTOM + 18.0,
+            escaped(&stack.name)
+        );
+    }
+    let _ = writeln!(
+        body,
+        "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{zero:.1}\" y2=\"{zero:.1}\"/>",
+        WIDTH - RIGHT
+    );
+    body += &upright("misses of the first level");
+    svg(
+        HEIGHT,
+        &(body + &legend(&["compulsory", "capacity", "conflict"])),
+        "Misses by reason",
+    )
+}
+
+/// Draws bars that go to the right, with their values.
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
+pub(crate) fn bars(bars: &[(String, f64)], unit: &str) -> String {
+    let top = nice(bars.iter().map(|(_, value)| *value).fold(0.0, f64::max));
+    let names = 120.0;
+    let field = WIDTH - names - 90.0;
+    let mut body = format!("<text x=\"{names}\" y=\"24\">{}</text>", escaped(unit));
+    for (index, (name, value)) in bars.iter().enumerate() {
+        let y = TOP + LINE_HEIGHT * index as f64;
+        let width = value / top * field;
+        let _ = writeln!(
+            body,
+            "<text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\
+             <rect x=\"{names}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"16\" fill=\"var(--c0)\"/>\
+             <text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            names - 8.0,
+            y + 13.0,
+            escaped(name),
+            names + width + 6.0,
+            y + 13.0,
+            percent(*value),
+        );
+    }
+    svg(TOP + LINE_HEIGHT * bars.len() as f64 + 20.0, &body, unit)
+}
+
+/// Returns a number of per cent with as many digits as tell something.
+fn percent(value: f64) -> String {
+    match value {
+        10.0.. => format!("{value:.0}"),
+        1.0.. => format!("{value:.1}"),
+        0.1.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// Returns the next number up that is 1, 2 or 5 times a power of ten.
+fn nice(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let power = 10.0_f64.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0];
+    let step = steps.into_iter().find(|step| step * power >= value);
+    step.unwrap_or(10.0) * power
+}
+
+fn grid(top: f64, name: &str) -> String {
+    let mut body = String::new();
+    for step in 0..=GRID {
+        let value = top * f64::from(step) / f64::from(GRID);
+        let y = HEIGHT - BOTTOM - value / top * (HEIGHT - TOP - BOTTOM);
+        body += &rule(y, &percent(value));
+    }
+    body + &upright(name)
+}
+
+fn rule(y: f64, label: &str) -> String {
+    format!(
+        "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+         <text class=\"end\" x=\"{:.1}\" y=\"{:.1}\">{label}</text>\n",
+        WIDTH - RIGHT,
+        LEFT - 8.0,
+        y + 4.0,
+    )
+}
+
+fn upright(name: &str) -> String {
+    let y = (TOP + HEIGHT - BOTTOM) / 2.0;
+    format!("<text class=\"mid\" transform=\"translate(18 {y:.1}) rotate(-90)\">{name}</text>\n")
+}
+
+fn axis_name(name: &str) -> String {
+    let x = (LEFT + WIDTH - RIGHT) / 2.0;
+    format!(
+        "<text class=\"mid\" x=\"{x:.1}\" y=\"{:.1}\">{name}</text>\n",
+        HEIGHT - 14.0
+    )
+}
+
+fn legend(names: &[&str]) -> String {
+    let mut body = String::new();
+    for (index, name) in names.iter().enumerate() {
+        let x = LEFT + 180.0 * f64::from(u32::try_from(index).unwrap_or(0));
+        let colour = index % COLOURS;
+        let _ = writeln!(
+            body,
+            "<rect x=\"{x}\" y=\"14\" width=\"12\" height=\"12\" fill=\"var(--c{colour})\"/>\
+             <text x=\"{}\" y=\"25\">{}</text>",
+            x + 18.0,
+            escaped(name)
+        );
+    }
+    body
+}
+
+fn svg(height: f64, body: &str, title: &str) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\">\n\
+         <title>{}</title>\n<style>{STYLE}{SVG_STYLE}</style>\n\
+         <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n{body}</svg>\n",
+        escaped(title)
+    )
+}
