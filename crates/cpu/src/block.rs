@@ -168,6 +168,9 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
 
     /// Finds the block at `at`.
     pub(crate) fn find(&mut self, at: PhysAddr) -> Option<BlockId> {
+        if let Some(block) = self.jump_target(at) {
+            return Some(block.id);
+        }
         let id = *self
             .frames
             .get(&at.frame().bits())?

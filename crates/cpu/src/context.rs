@@ -400,13 +400,12 @@ pub(crate) struct HitCx<'a, O: pagefault_mmu::Observer> {
     pub(crate) mmu: &'a mut Mmu<O>,
 }
 
-impl<O: pagefault_mmu::Observer> HitCx<'_, O> {
-    #[inline(always)]
-    fn flat(&self, op: &Op, offset: u32) -> Result<LinearAddr, Stop> {
-        match op.mode {
-            AddressMode::Flat => Ok(LinearAddr::new(offset)),
-            AddressMode::Segmented | AddressMode::Segmented16 => Err(Stop::Again),
-        }
+/// Returns the linear address of an offset, if that is all there is to it.
+#[inline(always)]
+fn flat(op: &Op, offset: u32) -> Result<LinearAddr, Stop> {
+    match op.mode {
+        AddressMode::Flat => Ok(LinearAddr::new(offset)),
+        AddressMode::Segmented | AddressMode::Segmented16 => Err(Stop::Again),
     }
 }
 
@@ -423,7 +422,7 @@ impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
 
     #[inline(always)]
     fn linear(&self, op: &Op, _: u32, _: AccessKind) -> Result<LinearAddr, Stop> {
-        self.flat(op, self.state.effective_address(op))
+        flat(op, self.state.effective_address(op))
     }
 
     #[inline(always)]
@@ -434,7 +433,7 @@ impl<O: pagefault_mmu::Observer> Context for HitCx<'_, O> {
         _: u32,
         _: AccessKind,
     ) -> Result<LinearAddr, Stop> {
-        self.flat(op, offset)
+        flat(op, offset)
     }
 
     #[inline(always)]

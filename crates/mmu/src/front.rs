@@ -90,12 +90,16 @@ impl Front {
         self.fetch.fill(EMPTY);
     }
 
-    /// Clears the lines that may stand for the page.
+    /// Clears the lines that stand for the page.
     #[inline]
     pub(crate) fn clear_page(&mut self, page: PageNumber) {
-        let line = index(page.start());
-        self.data[line] = EMPTY;
-        self.fetch[line] = EMPTY;
+        let addr = page.start();
+        for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {
+            // One that may only be written to has no read tag, and the other way round.
+            if (line.read | line.write) & !OFFSET_MASK == addr.bits() {
+                *line = EMPTY;
+            }
+        }
     }
 
     /// Clears the write tags of the lines that stand for the frame at this offset into RAM.
