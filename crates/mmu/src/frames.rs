@@ -7,11 +7,11 @@ use crate::addr::FrameNumber;
 
 /// Hands out frames of RAM, lowest free number first from where it last stopped.
 ///
-/// One bit a frame; a search looks at whole 64-bit words, and the count of free frames is kept.
+/// One bit a frame; a search looks at whole 32-bit words, which every host has, and the count of free frames is kept.
 #[derive(Clone, Debug)]
 pub struct FrameAllocator {
     /// A set bit is a free frame.
-    free: BitVec<u64, Lsb0>,
+    free: BitVec<u32, Lsb0>,
     free_count: u32,
     /// Every word of the bitmap below this one is known to hold no free frame.
     first_word: usize,
@@ -38,7 +38,7 @@ impl FrameAllocator {
     pub fn allocate(&mut self) -> Option<FrameNumber> {
         let words = self.free.as_raw_slice();
         let word = (self.first_word..words.len()).find(|&word| words[word] != 0)?;
-        let index = word * u64::BITS as usize + words[word].trailing_zeros() as usize;
+        let index = word * u32::BITS as usize + words[word].trailing_zeros() as usize;
         self.first_word = word;
         self.take(index as u32)
     }
@@ -62,7 +62,7 @@ impl FrameAllocator {
         );
         self.free.set(index, true);
         self.free_count += 1;
-        self.first_word = self.first_word.min(index / u64::BITS as usize);
+        self.first_word = self.first_word.min(index / u32::BITS as usize);
     }
 
     /// Returns how many frames are free.

@@ -8,7 +8,7 @@ use crate::addr::FrameNumber;
 /// A set of frames of RAM, and those of them that were written.
 #[derive(Clone, Debug)]
 pub(crate) struct TrackedFrames {
-    frames: BitVec<u64, Lsb0>,
+    frames: BitVec<u32, Lsb0>,
     /// How many there are: most often none, which is quick to tell.
     len: usize,
     written: Vec<FrameNumber>,
@@ -30,8 +30,8 @@ impl TrackedFrames {
 
     fn holds(&self, frame: FrameNumber) -> bool {
         let words = self.frames.as_raw_slice();
-        let word = words.get((frame.bits() / u64::BITS) as usize);
-        word.is_some_and(|word| word >> (frame.bits() % u64::BITS) & 1 == 1)
+        let word = words.get((frame.bits() / u32::BITS) as usize);
+        word.is_some_and(|word| word >> (frame.bits() % u32::BITS) & 1 == 1)
     }
 
     pub(crate) fn track(&mut self, frame: FrameNumber) {

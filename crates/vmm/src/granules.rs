@@ -8,18 +8,19 @@ use crate::range::{PageRange, page};
 
 /// Pages in a granule: reservations start on 64 KiB.
 pub(crate) const GRANULE_PAGES: u32 = 16;
-const WORD_BITS: u32 = u64::BITS;
+/// Bits of a word; 32-bit hosts have no wider ones for bitmaps.
+const WORD_BITS: u32 = u32::BITS;
 
 /// Finds room for reservations.
 ///
-/// The bitmap of 2 GiB is 4 KiB, and a summary of it 64 bytes, so that a search for a small run
+/// The bitmap of 2 GiB is 4 KiB, and a summary of it 128 bytes, so that a search for a small run
 /// reads a few words, however many regions there are.
 #[derive(Clone, Debug)]
 pub(crate) struct Granules {
     /// A set bit is a taken granule.
-    taken: BitVec<u64, Lsb0>,
+    taken: BitVec<u32, Lsb0>,
     /// A set bit is a word of `taken` with a free granule.
-    roomy: BitVec<u64, Lsb0>,
+    roomy: BitVec<u32, Lsb0>,
     /// No granule below this one is free.
     lowest: u32,
 }
@@ -79,7 +80,7 @@ impl Granules {
         // Only the words at both ends can hold others.
         self.roomy[words.clone()].fill(all == Use::Free);
         for index in [words.start, words.end - 1] {
-            let is_roomy = self.taken.as_raw_slice()[index] != u64::MAX;
+            let is_roomy = self.taken.as_raw_slice()[index] != u32::MAX;
             self.roomy.set(index, is_roomy);
         }
     }
@@ -102,7 +103,7 @@ impl Granules {
     /// Returns the lowest free granule from `from` on.
     fn next_free(&self, from: u32) -> Option<u32> {
         let word = from / WORD_BITS;
-        let here = !self.taken.as_raw_slice().get(word as usize)? & u64::MAX << (from % WORD_BITS);
+        let here = !self.taken.as_raw_slice().get(word as usize)? & u32::MAX << (from % WORD_BITS);
         if here != 0 {
             return Some(word * WORD_BITS + here.trailing_zeros());
         }
@@ -117,12 +118,12 @@ impl Granules {
         let end = from.saturating_add(limit);
         let (first, past) = (from / WORD_BITS, end.div_ceil(WORD_BITS));
         let words = self.taken.as_raw_slice();
-        let bit = |word: u32, taken: u64| word * WORD_BITS + taken.trailing_zeros();
+        let bit = |word: u32, taken: u32| word * WORD_BITS + taken.trailing_zeros();
         let in_map = u32::try_from(words.len()).unwrap_or(u32::MAX);
         let Some(&word) = words.get(first as usize) else {
             return from;
         };
-        let here = word & u64::MAX << (from % WORD_BITS);
+        let here = word & u32::MAX << (from % WORD_BITS);
         if here != 0 {
             return end.min(bit(first, here));
         }
@@ -142,7 +143,7 @@ impl Granules {
         let words = self.taken.as_raw_slice();
         let count = u32::try_from(words.len()).ok()?;
         for (index, &word) in (0..count).zip(words).rev() {
-            if word == u64::MAX {
+            if word == u32::MAX {
                 free = 0;
                 continue;
             }

@@ -172,7 +172,7 @@ impl Region {
 /// Which pages of a `MEM_WRITE_WATCH` region were written to since the last reset.
 #[derive(Clone, Debug)]
 pub(crate) struct WriteWatch {
-    dirty: BitVec<u64, Lsb0>,
+    dirty: BitVec<u32, Lsb0>,
 }
 
 impl WriteWatch {
