@@ -39,6 +39,11 @@ bitflags::bitflags! {
     }
 }
 
+impl FloatExceptions {
+    /// Those found before the operation, from its operands.
+    pub(crate) const BEFORE: Self = Self::INVALID.union(Self::DENORMAL).union(Self::ZERO_DIVIDE);
+}
+
 /// Where a result goes that lies between two numbers, in the order of the control fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rounding {
@@ -114,6 +119,8 @@ pub(crate) struct Env {
     pub(crate) operands: Denormals,
     /// What becomes of denormal results.
     pub(crate) results: Denormals,
+    /// Exceptions that stop the program: an underflow that does is also one when it is exact.
+    pub(crate) unmasked: FloatExceptions,
     pub(crate) raised: FloatExceptions,
     /// Whether the newest rounding went away from zero.
     pub(crate) rounded_up: bool,
@@ -127,6 +134,7 @@ impl Env {
             nan_rule,
             operands: Denormals::Kept,
             results: Denormals::Kept,
+            unmasked: FloatExceptions::empty(),
             raised: FloatExceptions::empty(),
             rounded_up: false,
         }
@@ -267,15 +275,20 @@ pub(crate) fn convert(env: &mut Env, value: Value, format: Format) -> Value {
     }
 }
 
-/// Applies what happens to denormal operands.
-fn operand(env: &mut Env, value: Value) -> Value {
-    if !value.is_denormal {
-        return value;
-    }
-    if env.operands == Denormals::Zero {
+/// Returns zero for a denormal, if operands are flushed.
+pub(crate) fn flushed(env: Env, value: Value) -> Value {
+    if value.is_denormal && env.operands == Denormals::Zero {
         return Value::zero(value.negative);
     }
-    env.raised |= FloatExceptions::DENORMAL;
+    value
+}
+
+/// Applies what happens to denormal operands.
+fn operand(env: &mut Env, value: Value) -> Value {
+    let value = flushed(*env, value);
+    if value.is_denormal {
+        env.raised |= FloatExceptions::DENORMAL;
+    }
     value
 }
 
@@ -423,6 +436,7 @@ pub(crate) fn mul(env: &mut Env, lhs: Value, rhs: Value, format: Format) -> Valu
 pub(crate) fn div(env: &mut Env, lhs: Value, rhs: Value, format: Format) -> Value {
     /// Bits of the quotient below the first 64: guard bits.
     const GUARD: u32 = 32;
+    let before = env.raised;
     let (lhs, rhs) = match operands(env, lhs, rhs) {
         Ok(pair) => pair,
         Err(nan) => return nan,
@@ -433,7 +447,8 @@ pub(crate) fn div(env: &mut Env, lhs: Value, rhs: Value, format: Format) -> Valu
         (Kind::Infinity, _) => Value::infinity(negative),
         (_, Kind::Infinity) | (Kind::Zero, _) => Value::zero(negative),
         (_, Kind::Zero) => {
-            env.raised |= FloatExceptions::ZERO_DIVIDE;
+            // A denormal dividend is not reported beside it.
+            env.raised = before | FloatExceptions::ZERO_DIVIDE;
             Value::infinity(negative)
         }
         (
@@ -465,10 +480,15 @@ pub(crate) fn sqrt(env: &mut Env, value: Value, format: Format) -> Value {
     if value.is_nan() {
         return nan_result(env, value, value);
     }
+    let value = flushed(*env, value);
+    match value.kind {
+        Kind::Zero => return value,
+        // A negative denormal is invalid and no denormal operand.
+        _ if value.negative => return env.invalid(),
+        _ => {}
+    }
     let value = operand(env, value);
     match value.kind {
-        Kind::Zero => value,
-        _ if value.negative => env.invalid(),
         Kind::Finite {
             exponent,
             significand,

@@ -172,10 +172,6 @@ impl Fpu {
     const TOP_SHIFT: u16 = 11;
     const PRECISION_SHIFT: u16 = 8;
     const ROUNDING_SHIFT: u16 = 10;
-    /// Exceptions found before the operation: when unmasked, there is no result.
-    const BEFORE: FloatExceptions = FloatExceptions::INVALID
-        .union(FloatExceptions::DENORMAL)
-        .union(FloatExceptions::ZERO_DIVIDE);
 
     pub(crate) fn new() -> Self {
         Self {
@@ -316,7 +312,10 @@ impl Fpu {
     }
 
     pub(crate) fn env(&self) -> Env {
-        Env::new(self.rounding(), NanRule::Larger)
+        Env {
+            unmasked: self.unmasked(),
+            ..Env::new(self.rounding(), NanRule::Larger)
+        }
     }
 
     pub(crate) fn rounding(&self) -> Rounding {
@@ -363,6 +362,17 @@ impl Fpu {
         if self.finish(env) {
             self.rotate_raw(-1);
             self.set_st(0, value);
+        }
+    }
+
+    /// Pushes a number that was a denormal in memory; on a full stack a NaN.
+    pub(crate) fn push_denormal(&mut self, value: F80) {
+        if self.is_empty(Self::LAST_PLACE) {
+            self.set_c1(false);
+            self.raise(FloatExceptions::DENORMAL, Status::empty());
+            self.push_unchecked(value);
+        } else {
+            self.push(self.env(), value);
         }
     }
 
@@ -488,6 +498,12 @@ impl Fpu {
 
     /// Adds the exceptions of an operation to the status. Returns whether its result counts.
     pub(crate) fn finish(&mut self, env: Env) -> bool {
+        let before = env.raised & FloatExceptions::BEFORE;
+        if before.intersects(self.unmasked()) {
+            // Nothing was computed.
+            self.set_c1(false);
+            return self.raise(before, Status::empty());
+        }
         self.set_c1(env.rounded_up);
         self.raise(env.raised, Status::empty())
     }
@@ -498,7 +514,7 @@ impl Fpu {
         let bits = Status::from_bits_truncate(u16::from(exceptions.bits()));
         self.status |= bits | extra;
         self.summarize();
-        (exceptions & Self::BEFORE & self.unmasked()).is_empty()
+        (exceptions & FloatExceptions::BEFORE & self.unmasked()).is_empty()
     }
 
     pub(crate) fn unmasked(&self) -> FloatExceptions {

@@ -127,6 +127,7 @@ operations! {
 
 /// MIN and MAX: the source, unless the destination is strictly better. Any NaN is invalid.
 fn choose(env: &mut Env, lhs: Value, rhs: Value, better: Ordering) -> Value {
+    let (lhs, rhs) = (float::flushed(*env, lhs), float::flushed(*env, rhs));
     match float::compare(env, lhs, rhs) {
         Some(ordering) if ordering == better => lhs,
         Some(_) => rhs,
@@ -149,6 +150,7 @@ fn env(cx: &impl Context) -> Env {
     Env {
         operands: denormals(DENORMALS_ARE_ZERO),
         results: denormals(FLUSH_TO_ZERO),
+        unmasked: unmasked(mxcsr),
         ..Env::new(
             Rounding::from_field(mxcsr >> ROUNDING_SHIFT),
             NanRule::First,
@@ -156,12 +158,22 @@ fn env(cx: &impl Context) -> Env {
     }
 }
 
-/// Adds the exceptions to MXCSR; #XM if one is unmasked, and then there is no result.
+fn unmasked(mxcsr: u32) -> FloatExceptions {
+    let [masks, ..] = (mxcsr >> MASK_SHIFT).to_le_bytes();
+    FloatExceptions::from_bits_truncate(!masks)
+}
+
+/// Adds the exceptions to MXCSR; #XM if one is unmasked, and then there is no result. If that was
+/// found in the operands of some lane, no lane has been computed.
 fn finish(cx: &mut impl Context, env: Env) -> Result<(), Stop> {
+    let mut raised = env.raised;
+    if raised.intersects(FloatExceptions::BEFORE & env.unmasked) {
+        raised &= FloatExceptions::BEFORE;
+    }
     let mxcsr = cx.state().regs.mxcsr();
-    let raised = u32::from(env.raised.bits());
-    cx.state_mut().regs.set_mxcsr(mxcsr | raised);
-    if raised & !(mxcsr >> MASK_SHIFT) != 0 {
+    let bits = u32::from(raised.bits());
+    cx.state_mut().regs.set_mxcsr(mxcsr | bits);
+    if raised.intersects(env.unmasked) {
         return Err(Exception::fault(Vector::SIMD).into());
     }
     Ok(())

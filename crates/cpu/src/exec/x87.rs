@@ -312,7 +312,12 @@ pub(crate) fn ld_m<M: InMemory>(cx: &mut impl Context, op: &Op) -> Result<(), St
     let fpu = &mut cx.state_mut().regs.fpu;
     let mut env = fpu.env();
     let value = float::convert(&mut env, value, Format::EXTENDED);
-    fpu.push(env, F80::pack(value));
+    if env.raised == FloatExceptions::DENORMAL {
+        // Loaded also when that is not masked.
+        fpu.push_denormal(F80::pack(value));
+    } else {
+        fpu.push(env, F80::pack(value));
+    }
     Ok(())
 }
 
@@ -435,10 +440,13 @@ fn store<T: Word>(
         stored = cx.store(op, bits)?;
     }
     let fpu = &mut cx.state_mut().regs.fpu;
-    fpu.set_c1(env.rounded_up && extra.is_empty());
-    fpu.raise(env.raised, extra);
     if blocking.is_empty() {
+        fpu.set_c1(env.rounded_up && extra.is_empty());
+        fpu.raise(env.raised, extra);
         fpu.pop(pops);
+    } else {
+        fpu.set_c1(false);
+        fpu.raise(env.raised - FloatExceptions::PRECISION, extra);
     }
     Ok(stored)
 }

@@ -24,12 +24,15 @@ pub(crate) fn remainder(
     rhs: Value,
     quotient: Quotient,
 ) -> (Value, Option<u64>) {
+    if !lhs.is_nan() && !rhs.is_nan() && (lhs.kind == Kind::Infinity || rhs.kind == Kind::Zero) {
+        // A denormal beside it is not reported.
+        return (env.invalid(), Some(0));
+    }
     let (lhs, rhs) = match operands(env, lhs, rhs) {
         Ok(pair) => pair,
         Err(nan) => return (nan, Some(0)),
     };
     match (lhs.kind, rhs.kind) {
-        (Kind::Infinity, _) | (_, Kind::Zero) => (env.invalid(), Some(0)),
         (
             Kind::Finite {
                 exponent: left,
@@ -42,7 +45,7 @@ pub(crate) fn remainder(
         ) => {
             let distance = left - right;
             if distance < -1 || (distance < 0 && quotient == Quotient::Truncated) {
-                return (lhs, Some(0));
+                return (reround(env, lhs, Format::EXTENDED), Some(0));
             }
             if distance >= STEP {
                 let steps = PARTIAL + distance % PARTIAL;

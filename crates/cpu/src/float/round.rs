@@ -19,6 +19,9 @@ pub(crate) fn round(
     let normal = cut(env.rounding, negative, significand, precision);
     let tiny_by = format.min_exponent - (exponent + normal.carry);
     if tiny_by > 0 {
+        if env.unmasked.contains(FloatExceptions::UNDERFLOW) {
+            return reported(env, FloatExceptions::UNDERFLOW, negative, exponent, normal);
+        }
         if env.results == Denormals::Zero {
             env.raised |= FloatExceptions::UNDERFLOW | FloatExceptions::PRECISION;
             return Value::zero(negative);
@@ -36,13 +39,56 @@ pub(crate) fn round(
     } else {
         normal
     };
+    if exponent + cut.carry > format.max_exponent {
+        if env.unmasked.contains(FloatExceptions::OVERFLOW) {
+            return reported(env, FloatExceptions::OVERFLOW, negative, exponent, cut);
+        }
+        return overflow(env, negative, format);
+    }
     if cut.is_inexact {
         env.raised |= FloatExceptions::PRECISION;
     }
-    if exponent + cut.carry > format.max_exponent {
-        return overflow(env, negative, format);
-    }
     place(env, negative, exponent, cut)
+}
+
+/// An overflow or underflow that is not masked: the result as if exponents had no bounds, moved
+/// into the range of extended precision (SDM Vol. 1, "Numeric Overflow Exception (#O)"). Only x87
+/// registers take it.
+fn reported(
+    env: &mut Env,
+    exception: FloatExceptions,
+    negative: bool,
+    exponent: i32,
+    cut: Cut,
+) -> Value {
+    /// How far exponents are moved.
+    const BIAS: i32 = 24_576;
+    env.raised |= exception;
+    if cut.is_inexact {
+        env.raised |= FloatExceptions::PRECISION;
+    }
+    let is_overflow = exception == FloatExceptions::OVERFLOW;
+    let exponent = if is_overflow {
+        exponent - BIAS
+    } else {
+        exponent + BIAS
+    };
+    let Format {
+        min_exponent,
+        max_exponent,
+        ..
+    } = Format::EXTENDED;
+    if (min_exponent..=max_exponent).contains(&(exponent + cut.carry)) {
+        return place(env, negative, exponent, cut);
+    }
+    // Only FSCALE goes so far.
+    env.raised |= FloatExceptions::PRECISION;
+    env.rounded_up = is_overflow;
+    if is_overflow {
+        Value::infinity(negative)
+    } else {
+        Value::zero(negative)
+    }
 }
 
 fn overflow(env: &mut Env, negative: bool, format: Format) -> Value {

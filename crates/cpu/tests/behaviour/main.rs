@@ -1,6 +1,7 @@
 //! What a processor on an MMU does, seen from outside.
 
 mod coverage;
+mod float_exceptions;
 mod machine;
 mod quirks;
 mod random_bytes;
