@@ -21,7 +21,6 @@ impl Bare {
     /// Maps code, stack and data, and turns paging on.
     pub(super) fn new<O: Observer>(mmu: &mut Mmu<O>) -> Self {
         let root = Root::TwoLevel(frame(DIRECTORY));
-        mmu.mem_mut().zero_frame(frame(DIRECTORY));
         let mut memory = Self {
             root,
             next_frame: FIRST_FREE,
@@ -74,24 +73,30 @@ impl Bare {
                 true
             }
             Kind::FirstTouch => {
-                self.map(mmu, fault.addr.page(), PteFlags::WRITABLE);
+                let frame = self.map(mmu, fault.addr.page(), PteFlags::WRITABLE);
+                mmu.mem_mut().zero_frame(frame);
                 true
             }
             _ => false,
         }
     }
 
-    /// Maps a zeroed frame.
-    fn map<O: Observer>(&mut self, mmu: &mut Mmu<O>, page: PageNumber, writable: PteFlags) {
+    /// Maps the next frame and returns it. RAM is zero at the start, and costs the host nothing until
+    /// it is touched: what is used again is zeroed by who does so.
+    fn map<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        page: PageNumber,
+        writable: PteFlags,
+    ) -> FrameNumber {
         if !tables::has_table(mmu.mem(), self.root, page) {
             let table = self.allocate();
-            mmu.mem_mut().zero_frame(table);
             tables::add_table(mmu.mem_mut(), self.root, page, table)
                 .expect("the directory entry was empty");
         }
         let frame = self.allocate();
-        mmu.mem_mut().zero_frame(frame);
         self.set_entry(mmu, page, frame, writable);
+        frame
     }
 
     fn set_writable<O: Observer>(
