@@ -91,7 +91,7 @@ impl Front {
     }
 
     /// Clears the lines that stand for the page.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear_page(&mut self, page: PageNumber) {
         let addr = page.start();
         for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {

@@ -28,6 +28,7 @@ impl TrackedFrames {
         self.len != 0 && self.holds(frame)
     }
 
+    #[inline]
     fn holds(&self, frame: FrameNumber) -> bool {
         let words = self.frames.as_raw_slice();
         let word = words.get((frame.bits() / u32::BITS) as usize);
