@@ -229,6 +229,31 @@ pub(crate) enum Touch {
     State,
 }
 
+/// What a use of a way does to the state of its set.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    kept: u64,
+    set: u64,
+}
+
+impl Mark {
+    /// Returns what a use of each way does under a policy with trees: it turns some bits one way or
+    /// the other, whatever they were.
+    fn of(policy: Policy, ways: u32) -> Vec<Self> {
+        let mark = |way| {
+            let set = policy.touched(0, way, ways);
+            let kept = policy.touched(u64::MAX, way, ways) & !set;
+            Self { kept, set }
+        };
+        match policy {
+            Policy::TreePlru | Policy::TreePlruPointed | Policy::Mru3Plru4 => {
+                (0..ways).map(mark).collect()
+            }
+            Policy::Lru | Policy::Fifo | Policy::Random | Policy::BitPlru => Vec::new(),
+        }
+    }
+}
+
 /// An array: a run of sets, and by what rules they are used.
 ///
 /// Slots are counted over the ways of all arrays, with those that fill up quads.
@@ -238,6 +263,8 @@ pub(crate) struct Array {
     sets: Sets,
     /// A word a set: the trees and bits of the PLRU policies.
     states: Vec<u64>,
+    /// What a use of each way does to the state, where that does not depend on the state.
+    marks: Vec<Mark>,
     /// FIFO's time of entry, by slot from the first one; hits do not touch it.
     entered: Vec<u64>,
     random: u64,
@@ -254,6 +281,7 @@ impl Array {
             geometry,
             sets,
             states: vec![0; geometry.sets() as usize],
+            marks: Mark::of(geometry.policy(), geometry.ways()),
             entered,
             // The generator must not stand at 0, which it would never leave.
             random: seed | 1 << 63,
@@ -300,10 +328,13 @@ impl Array {
     pub(crate) fn touch_state(&mut self, slot: usize) {
         let (set, way) = self.set_and_way(slot);
         let state = &mut self.states[set as usize];
-        *state = self
-            .geometry
-            .policy()
-            .touched(*state, way, self.geometry.ways());
+        *state = match self.marks.get(way as usize) {
+            Some(mark) => *state & mark.kept | mark.set,
+            None => {
+                let ways = self.geometry.ways();
+                self.geometry.policy().touched(*state, way, ways)
+            }
+        };
     }
 
     /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
