@@ -328,12 +328,11 @@ impl Array {
     pub(crate) fn touch_state(&mut self, slot: usize) {
         let (set, way) = self.set_and_way(slot);
         let state = &mut self.states[set as usize];
-        *state = match self.marks.get(way as usize) {
-            Some(mark) => *state & mark.kept | mark.set,
-            None => {
-                let ways = self.geometry.ways();
-                self.geometry.policy().touched(*state, way, ways)
-            }
+        *state = if let Some(mark) = self.marks.get(way as usize) {
+            *state & mark.kept | mark.set
+        } else {
+            let ways = self.geometry.ways();
+            self.geometry.policy().touched(*state, way, ways)
         };
     }
 
