@@ -19,7 +19,7 @@ use pagefault_tlbsim::system::{Classify, System};
 use pagefault_tlbsim::{Conventions, Format, Limits, Record, TraceReader};
 
 /// Passes of which the best counts.
-const PASSES: u32 = 15;
+const PASSES: u32 = 60;
 /// The trace, from the root of the project.
 const TRACE: &str = "fixtures/traces/sqlite32.lackey.zst";
 

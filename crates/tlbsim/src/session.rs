@@ -121,17 +121,74 @@ impl Planner {
             .map(|limit| self.plan.skip.saturating_add(limit));
         let taken = index(self.plan.skip)..end.map_or(records.len(), index);
         self.seen += records.len() as u64;
-        for record in &records[taken] {
-            if record.op.is_access() {
-                self.access(record, batch, &mut begun);
+        let mut rest = &records[taken];
+        while let Some(first) = rest.first() {
+            let stretch = rest
+                .iter()
+                .take_while(|record| record.op.is_access())
+                .count();
+            if stretch > 0 && self.is_plain {
+                self.accesses(&rest[..stretch], batch);
+                rest = &rest[stretch..];
             } else {
-                self.event(record, batch, &mut begun);
+                if stretch > 0 {
+                    self.access(first, batch, &mut begun);
+                } else {
+                    self.event(first, batch, &mut begun);
+                }
+                rest = &rest[1..];
             }
         }
         end_stretch(batch, &mut begun);
     }
 
-    #[inline(always)]
+    /// Takes accesses before whose look-ups nothing is due.
+    fn accesses(&mut self, records: &[Record], batch: &mut Batch) {
+        let conventions = self.plan.conventions;
+        let takes =
+            [Op::Fetch, Op::Read, Op::Write, Op::Modify].map(|op| conventions.stream.takes(op));
+        let applies = self.plan.events == Events::Apply;
+        let usual_shift = page_shift(&conventions);
+        let (mut site, mut highest, mut fetches) = (self.site, self.highest, 0);
+        let before = batch.look_ups.len();
+        batch.look_ups.reserve(records.len());
+        for record in records {
+            let op = record.op;
+            let is_fetch = op == Op::Fetch;
+            highest = highest.max(record.addr);
+            fetches += u64::from(is_fetch);
+            site = if is_fetch { record.addr } else { site };
+            if !takes[op as usize % takes.len()] {
+                continue;
+            }
+            let own = applies && record.page_shift != 0;
+            let page_shift = if own { record.page_shift } else { usual_shift };
+            let (addr, times) = (record.addr, conventions.times(op));
+            batch.look_ups.push(LookUp {
+                addr,
+                site,
+                page_shift,
+                op,
+            });
+            let is_on_one_page = conventions.last_byte(record) >> page_shift == addr >> page_shift;
+            if !is_on_one_page || times > 1 {
+                batch.look_ups.pop();
+                let mut push = |addr| {
+                    batch.look_ups.push(LookUp {
+                        addr,
+                        site,
+                        page_shift,
+                        op,
+                    })
+                };
+                each_page(record, &conventions, page_shift, &mut push);
+            }
+        }
+        self.look_ups += (batch.look_ups.len() - before) as u64;
+        self.instructions += fetches;
+        (self.site, self.highest) = (site, highest);
+    }
+
     fn access(&mut self, record: &Record, batch: &mut Batch, begun: &mut usize) {
         self.highest = self.highest.max(record.addr);
         if record.op == Op::Fetch {
@@ -143,30 +200,21 @@ impl Planner {
             return;
         }
         let own = self.plan.events == Events::Apply && record.page_shift != 0;
-        #[expect(clippy::cast_possible_truncation, reason = "at most 30")]
         let page_shift = if own {
             record.page_shift
         } else {
-            conventions.page_size.bits() as u8
+            page_shift(&conventions)
         };
-        let mut addr = record.addr;
-        let last = conventions.last_byte(record) >> page_shift;
-        loop {
-            for _ in 0..conventions.times(record.op) {
-                self.before_look_up(batch, begun);
-                let (site, op) = (self.site, record.op);
-                batch.look_ups.push(LookUp {
-                    addr,
-                    site,
-                    page_shift,
-                    op,
-                });
-            }
-            if addr >> page_shift == last {
-                break;
-            }
-            addr = (addr >> page_shift).wrapping_add(1) << page_shift;
-        }
+        each_page(record, &conventions, page_shift, &mut |addr| {
+            self.before_look_up(batch, begun);
+            let (site, op) = (self.site, record.op);
+            batch.look_ups.push(LookUp {
+                addr,
+                site,
+                page_shift,
+                op,
+            });
+        });
     }
 
     /// Does what is due before a look-up, and counts it.
@@ -174,9 +222,6 @@ impl Planner {
     fn before_look_up(&mut self, batch: &mut Batch, begun: &mut usize) {
         let number = self.look_ups;
         self.look_ups += 1;
-        if self.is_plain {
-            return;
-        }
         if self.plan.warm_up > 0 && number == self.plan.warm_up {
             end_stretch(batch, begun);
             batch.steps.push(Step::BeginCounting);
@@ -204,6 +249,29 @@ impl Planner {
             end_stretch(batch, begun);
             batch.steps.push(step);
         }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "at most 30")]
+fn page_shift(conventions: &Conventions) -> u8 {
+    conventions.page_size.bits() as u8
+}
+
+/// Calls `look_up` with an address on each page that an access looks up, as often as it does.
+fn each_page(
+    record: &Record,
+    conventions: &Conventions,
+    page_shift: u8,
+    look_up: &mut impl FnMut(u64),
+) {
+    let last = conventions.last_byte(record) >> page_shift;
+    let mut addr = record.addr;
+    loop {
+        (0..conventions.times(record.op)).for_each(|_| look_up(addr));
+        if addr >> page_shift == last {
+            return;
+        }
+        addr = (addr >> page_shift).wrapping_add(1) << page_shift;
     }
 }
 

@@ -34,8 +34,8 @@ const PATTERNS: usize = 1 << (CODE_BITS as usize * (WINDOW - 1));
 #[derive(Clone, Debug)]
 pub struct AllLru<P> {
     window: Window<P>,
-    /// The pages behind the window, latest first: for 2^k sets from stack 2^k - 1 on.
-    stacks: Vec<[P; WAYS]>,
+    /// The pages behind the window: for 2^k sets from stack 2^k - 1 on.
+    stacks: Vec<Stack<P>>,
     /// Hits in the window, by the codes of the pages above.
     patterns: Vec<u64>,
     /// Look-ups by depth in their set, for each number of sets; the last counts all deeper ones.
@@ -55,7 +55,7 @@ impl<P: Page> AllLru<P> {
     pub fn new() -> Self {
         Self {
             window: Window::new(),
-            stacks: vec![[P::NONE; WAYS]; ALL_SETS],
+            stacks: vec![Stack::EMPTY; ALL_SETS],
             patterns: vec![0; PATTERNS],
             depths: [[0; WAYS + 1]; SET_COUNTS],
             accesses: 0,
@@ -73,7 +73,7 @@ impl<P: Page> AllLru<P> {
             if found.is_found() {
                 patterns[pattern(&window, page, found)] += 1;
             } else {
-                self.search(page, &window);
+                self.search(page, window);
             }
             window.use_page(page, found);
         }
@@ -84,7 +84,7 @@ impl<P: Page> AllLru<P> {
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
     #[inline(never)]
-    fn search(&mut self, page: P, window: &Window<P>) {
+    fn search(&mut self, page: P, window: Window<P>) {
         let mut agreeing = [0; SET_COUNTS];
         for &newer in window.0.iter().filter(|&&newer| newer != P::NONE) {
             let bits = page.agreeing_bits(newer, MAX_SET_BITS) as usize;
@@ -97,11 +97,11 @@ impl<P: Page> AllLru<P> {
         for (level, newer) in agreeing.into_iter().enumerate() {
             let first = (1 << level) - 1;
             let set = |page: P| first + (low_bits(page.number()) & first);
-            let depth = take(&mut self.stacks[set(page)], page);
+            let depth = self.stacks[set(page)].take(page);
             deepest |= WAYS - depth;
             self.depths[level][(depth + newer).min(WAYS)] += 1;
             if leaving != P::NONE {
-                push(&mut self.stacks[set(leaving)], leaving);
+                self.stacks[set(leaving)].push(leaving);
             }
         }
         // A page that some stack had was seen before.
@@ -163,27 +163,55 @@ fn depth_in(pattern: usize, level: usize) -> usize {
     codes.filter(|&code| code > level).count()
 }
 
-/// Takes a page out of a stack; returns its depth, or the number of ways if it is not there.
-///
-/// Without a branch and of fixed length, so that it becomes a few vector instructions.
-#[inline(always)]
-fn take<P: Page>(stack: &mut [P; WAYS], page: P) -> usize {
-    let old = *stack;
-    let mut places = 0_u32;
-    for (depth, &other) in old.iter().enumerate() {
-        places |= u32::from(other == page) << depth;
-    }
-    let depth = (places | 1 << WAYS).trailing_zeros();
-    for (place, at) in (0..).zip(0..WAYS - 1) {
-        stack[at] = if place >= depth { old[at + 1] } else { old[at] };
-    }
-    stack[WAYS - 1] = if places == 0 { old[WAYS - 1] } else { P::NONE };
-    depth as usize
+/// The latest pages of a set. Pages stay where they are; a word of nibbles tells their order.
+#[derive(Clone, Copy, Debug)]
+struct Stack<P> {
+    pages: [P; WAYS],
+    /// The places of the pages, the latest in the lowest nibble. Empty places come last.
+    order: u64,
 }
 
-/// Puts a page on top of a stack; the lowest one drops out.
-#[inline(always)]
-fn push<P: Page>(stack: &mut [P; WAYS], page: P) {
-    stack.copy_within(..WAYS - 1, 1);
-    stack[0] = page;
+/// One in every nibble.
+const ONES: u64 = 0x1111_1111_1111_1111;
+/// The top bit of every nibble.
+const TOPS: u64 = ONES << 3;
+const NIBBLE: u32 = 4;
+
+impl<P: Page> Stack<P> {
+    const EMPTY: Self = Self {
+        pages: [P::NONE; WAYS],
+        order: 0xFEDC_BA98_7654_3210,
+    };
+
+    /// Takes a page out; returns its depth, or the number of ways if it is not there.
+    #[inline(always)]
+    fn take(&mut self, page: P) -> usize {
+        // Without leaving early: the comparison becomes a few vector instructions.
+        let mut places = 0_u32;
+        for (place, &other) in self.pages.iter().enumerate() {
+            places |= u32::from(other == page) << place;
+        }
+        if places == 0 {
+            return WAYS;
+        }
+        let place = places.trailing_zeros() as usize % WAYS;
+        self.pages[place] = P::NONE;
+        let place = place as u64;
+        // The nibble that holds the place becomes zero, and borrows mark the lowest zero nibble.
+        let difference = self.order ^ place * ONES;
+        let zero = difference.wrapping_sub(ONES) & !difference & TOPS;
+        let shift = zero.trailing_zeros() & !(NIBBLE - 1);
+        let below = self.order & ((1 << shift) - 1);
+        let above = self.order >> shift >> NIBBLE << shift;
+        self.order = below | above | place << (u64::BITS - NIBBLE);
+        (shift / NIBBLE) as usize
+    }
+
+    /// Puts a page on top; the lowest one drops out.
+    #[inline(always)]
+    fn push(&mut self, page: P) {
+        let place = self.order >> (u64::BITS - NIBBLE);
+        self.order = self.order << NIBBLE | place;
+        self.pages[low_bits(place) % WAYS] = page;
+    }
 }

@@ -61,7 +61,7 @@ impl<P: Page> StackDistances<P> {
                 *count += u64::from(is_within);
             }
             if !found.is_found() {
-                self.search(page, &window);
+                self.search(page, window);
             }
             window.use_page(page, found);
         }
@@ -76,7 +76,7 @@ impl<P: Page> StackDistances<P> {
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
     #[inline(never)]
-    fn search(&mut self, page: P, window: &Window<P>) {
+    fn search(&mut self, page: P, window: Window<P>) {
         if let Some(position) = self.take(page) {
             let distance = WINDOW + low_bits(self.behind.above(position));
             self.behind.clear(position);

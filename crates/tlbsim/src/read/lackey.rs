@@ -55,28 +55,35 @@ const PREFIXES: [([u8; PREFIX], Op); 4] = [
 /// Places of the table of prefixes.
 const PLACES: usize = 32;
 
-/// The prefixes by place: an access is found without a branch, which would be predicted wrong too
-/// often. Other places repeat a prefix that does not belong there.
-const BY_PLACE: [([u8; PREFIX], Op); PLACES] = {
-    let mut table = [PREFIXES[0]; PLACES];
+/// The prefixes by place, as numbers: an access is found without a branch, which would be predicted
+/// wrong too often. Other places repeat a prefix that does not belong there.
+const BY_PLACE: [(u32, Op); PLACES] = {
+    let mut table = [(number(&PREFIXES[0].0), PREFIXES[0].1); PLACES];
     let mut index = 0;
     while index < PREFIXES.len() {
-        table[place(&PREFIXES[index].0)] = PREFIXES[index];
+        let (prefix, op) = &PREFIXES[index];
+        table[place(number(prefix))] = (number(prefix), *op);
         index += 1;
     }
     table
 };
 
+#[inline(always)]
+const fn number(prefix: &[u8; PREFIX]) -> u32 {
+    u32::from_le_bytes([prefix[0], prefix[1], prefix[2], 0])
+}
+
 /// Returns the place of a prefix: one of its first two bytes is a blank, the other a letter.
 #[inline(always)]
-const fn place(prefix: &[u8; PREFIX]) -> usize {
-    (prefix[0] ^ prefix[1]) as usize % PLACES
+const fn place(prefix: u32) -> usize {
+    (prefix ^ prefix >> u8::BITS) as usize % PLACES
 }
 
 #[inline(always)]
 fn op(prefix: &[u8; PREFIX]) -> Option<Op> {
+    let prefix = number(prefix);
     let (expected, op) = BY_PLACE[place(prefix)];
-    (*prefix == expected).then_some(op)
+    (prefix == expected).then_some(op)
 }
 
 fn record(op: Op, rest: &[u8]) -> Option<Record> {
@@ -93,18 +100,33 @@ fn record(op: Op, rest: &[u8]) -> Option<Record> {
 fn plain(line: &[u8; PLAIN_BYTES]) -> Option<(Record, usize)> {
     let op = op(line.first_chunk()?)?;
     let digits = line[PREFIX..].first_chunk::<HEX_BLOCK>()?;
-    let mut addr = hex8(*digits)?;
-    let mut at = PREFIX + HEX_BLOCK;
-    while line[at] != b',' {
+    let addr = hex8(*digits)?;
+    if let Some(size) = size(line, PREFIX + HEX_BLOCK) {
+        return Some((Record::new(op, addr, size), PREFIX + HEX_BLOCK + SIZE_BYTES));
+    }
+    longer(line, op, addr)
+}
+
+/// Bytes of a comma, a size of one digit and a line end.
+const SIZE_BYTES: usize = 3;
+
+/// Returns the size that stands behind a comma at this place, if its one digit ends the line.
+#[inline(always)]
+fn size(line: &[u8; PLAIN_BYTES], at: usize) -> Option<u32> {
+    let is_plain = line[at] == b',' && line[at + 2] == b'\n';
+    let size = line[at + 1].wrapping_sub(b'0');
+    (is_plain && (1..=9).contains(&size)).then_some(u32::from(size))
+}
+
+/// Goes on with an address that has more than eight digits.
+fn longer(line: &[u8; PLAIN_BYTES], op: Op, high: u64) -> Option<(Record, usize)> {
+    let mut addr = high;
+    for at in PREFIX + HEX_BLOCK..PREFIX + 2 * HEX_BLOCK {
         let digit = char::from(line[at]).to_digit(16)?;
         addr = addr << 4 | u64::from(digit);
-        at += 1;
-        if at == PREFIX + 2 * HEX_BLOCK {
-            break;
+        if let Some(size) = size(line, at + 1) {
+            return Some((Record::new(op, addr, size), at + 1 + SIZE_BYTES));
         }
     }
-    let [b',', size @ b'1'..=b'9', b'\n', ..] = line[at..] else {
-        return None;
-    };
-    Some((Record::new(op, addr, u32::from(size - b'0')), at + 3))
+    None
 }

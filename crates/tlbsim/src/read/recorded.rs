@@ -3,16 +3,17 @@
 //! A file is [`MAGIC`] and then blocks; all numbers are little-endian. A block of records is
 //!
 //! ```text
-//! u8 'R'   u8 0   u16 events   u16 accesses   u16 0   u32 bytes of data
+//! u8 'R'   u8 width   u16 events   u16 accesses   u16 0   u32 bytes of data
 //! events:   u16 accesses before it   u8 kind   u8 0   u32 size   u64 address      (16 bytes each)
 //! accesses: a control byte each
 //! data:     the differences of the accesses' addresses, and 4 bytes of padding
 //! ```
 //!
 //! A control byte has in bits 1:0 how many bytes its difference has (0, 1, 2, 4), in bits 3:2 the
-//! access (fetch, read, write, modify), and in bits 7:4 a code of the size. The difference, in
-//! zigzag order, is to the end of the last fetch, or to the address of the last data access. Both
-//! begin at 0 with every block.
+//! access (fetch, read, write, modify), and in bits 7:4 a code of the size. The difference is to the
+//! end of the last fetch, or to the address of the last data access, and is stored with half of its
+//! range added, so that it is never negative. Both begin at 0 with every block. In a block of width 0
+//! all addresses have 32 bits, and sums are taken modulo 2^32; in one of width 1 they have 64.
 //!
 //! Events are what is no plain access: the kinds are those of [`Op`] in order, so that an access
 //! with an unusual size or a distant address is an event too, and 8, a large page: its size is the
@@ -44,9 +45,10 @@ const MAX_DELTA_BYTES: usize = 4;
 /// The kind of event that says where a large page is.
 const LARGE_PAGE: u8 = 8;
 
-/// By bits 1:0 of a control byte: the bytes of the difference, and a mask of them.
+/// By bits 1:0 of a control byte: the bytes of the difference, a mask of them, and what was added.
 const DELTA_BYTES: [u32; 4] = [0, 1, 2, 4];
 const DELTA_MASKS: [u32; 4] = [0, 0xFF, 0xFFFF, u32::MAX];
+const DELTA_BIASES: [u64; 4] = [0, 0x80, 0x8000, 0x8000_0000];
 /// Sizes of data accesses by their code; those of fetches are their codes. No access has code 0.
 const DATA_SIZES: [u32; 16] = [1, 1, 2, 4, 8, 16, 32, 64, 10, 6, 3, 14, 28, 94, 108, 512];
 const FETCH_SIZES: [u32; 16] = [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -56,27 +58,51 @@ const OP_MASK: usize = 0b11 << OP_SHIFT;
 const FETCH: usize = (Op::Fetch as usize) << OP_SHIFT;
 const SIZE_SHIFT: u32 = 4;
 
-/// The records of control bytes, but for their addresses.
-const TEMPLATES: [Record; 256] = {
-    let mut templates = [Record {
-        addr: 0,
-        size_bytes: 0,
-        op: Op::Fetch,
-        page_shift: 0,
+/// What a control byte says.
+#[derive(Clone, Copy)]
+struct Control {
+    /// The record, but for its address.
+    template: Record,
+    mask: u32,
+    bytes: u32,
+    bias: u64,
+    /// All ones for a fetch, and its size.
+    fetch_mask: u64,
+    fetch_size: u64,
+}
+
+const CONTROLS: [Control; 256] = {
+    let mut controls = [Control {
+        template: Record {
+            addr: 0,
+            size_bytes: 0,
+            op: Op::Fetch,
+            page_shift: 0,
+        },
+        mask: 0,
+        bytes: 0,
+        bias: 0,
+        fetch_mask: 0,
+        fetch_size: 0,
     }; 256];
-    let mut control = 0;
-    while control < templates.len() {
-        let code = control & OP_MASK;
-        let sizes = if code == FETCH {
-            FETCH_SIZES
+    let mut index = 0;
+    while index < controls.len() {
+        let control = &mut controls[index];
+        let (delta, op, size) = (index & 3, index & OP_MASK, index >> SIZE_SHIFT);
+        control.mask = DELTA_MASKS[delta];
+        control.bytes = DELTA_BYTES[delta];
+        control.bias = DELTA_BIASES[delta];
+        control.template.op = ACCESSES[op >> OP_SHIFT];
+        if op == FETCH {
+            control.template.size_bytes = FETCH_SIZES[size];
+            control.fetch_mask = u64::MAX;
+            control.fetch_size = FETCH_SIZES[size] as u64;
         } else {
-            DATA_SIZES
-        };
-        templates[control].size_bytes = sizes[control >> SIZE_SHIFT];
-        templates[control].op = ACCESSES[code >> OP_SHIFT];
-        control += 1;
+            control.template.size_bytes = DATA_SIZES[size];
+        }
+        index += 1;
     }
-    templates
+    controls
 };
 
 /// Operations by bits 3:2 of a control byte.
@@ -92,6 +118,42 @@ const KINDS: [Op; 8] = [
     Op::LoadCr3,
     Op::Flush,
 ];
+
+/// The width of the addresses of a block, and how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Width {
+    Bits32 = 0,
+    Bits64 = 1,
+}
+
+impl Width {
+    fn of(addr: u64) -> Self {
+        if addr <= Self::Bits32.mask() {
+            Self::Bits32
+        } else {
+            Self::Bits64
+        }
+    }
+
+    fn mask(self) -> u64 {
+        match self {
+            Self::Bits32 => u64::from(u32::MAX),
+            Self::Bits64 => u64::MAX,
+        }
+    }
+
+    /// Returns the difference between two addresses, the short way round.
+    #[inline(always)]
+    fn difference(self, addr: u64, base: u64) -> u64 {
+        let delta = addr.wrapping_sub(base);
+        match self {
+            Self::Bits64 => delta,
+            #[expect(clippy::cast_possible_truncation, reason = "sums are modulo 2^32")]
+            Self::Bits32 => i64::from((delta as u32).cast_signed()).cast_unsigned(),
+        }
+    }
+}
 
 /// What addresses are coded against.
 #[derive(Clone, Copy, Debug, Default)]
@@ -132,6 +194,7 @@ struct Block<'a> {
     events: &'a [[u8; EVENT_BYTES]],
     controls: &'a [u8],
     data: &'a [u8],
+    mask: u64,
 }
 
 impl Decode for Recorded {
@@ -192,14 +255,18 @@ impl Recorded {
             RECORDS => {
                 let (events, controls) = head.split_at(events * EVENT_BYTES);
                 let (events, _) = events.as_chunks();
-                self.records(
-                    &Block {
-                        events,
-                        controls,
-                        data,
-                    },
-                    out,
-                );
+                let width = if header[1] == Width::Bits32 as u8 {
+                    Width::Bits32
+                } else {
+                    Width::Bits64
+                };
+                let block = Block {
+                    events,
+                    controls,
+                    data,
+                    mask: width.mask(),
+                };
+                self.records(&block, out);
             }
             REGIONS => self.name(events, data),
             END => self.has_ended = true,
@@ -213,6 +280,7 @@ impl Recorded {
         let mut plain = Plain {
             bases: Bases::default(),
             data: block.data,
+            mask: block.mask,
             at: 0,
             is_short: false,
         };
@@ -294,6 +362,7 @@ impl Recorded {
 struct Plain<'a> {
     bases: Bases,
     data: &'a [u8],
+    mask: u64,
     /// Where the next difference is.
     at: u32,
     is_short: bool,
@@ -302,7 +371,7 @@ struct Plain<'a> {
 impl Plain<'_> {
     #[inline(always)]
     fn next(&mut self, control: u8) -> Record {
-        let code = usize::from(control & 3);
+        let control = &CONTROLS[usize::from(control)];
         let at = self.at as usize;
         let word = match self.data.get(at..at + MAX_DELTA_BYTES) {
             Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
@@ -311,19 +380,21 @@ impl Plain<'_> {
                 0
             }
         };
-        self.at = self.at.wrapping_add(DELTA_BYTES[code]);
-        let delta = unfold(word & DELTA_MASKS[code]);
-        let template = TEMPLATES[usize::from(control)];
+        self.at = self.at.wrapping_add(control.bytes);
+        let delta = u64::from(word & control.mask).wrapping_sub(control.bias);
         // Each base is the sum of what was added to it: nothing waits for a choice between them.
-        let is_fetch = u64::from(usize::from(control) & OP_MASK != FETCH).wrapping_sub(1);
         let Bases { fetch, data } = self.bases;
-        let addr = (fetch & is_fetch | data & !is_fetch).wrapping_add(delta);
-        let behind = delta.wrapping_add(u64::from(template.size_bytes));
+        let base = data ^ (fetch ^ data) & control.fetch_mask;
+        let of_fetch = delta & control.fetch_mask;
         self.bases = Bases {
-            fetch: fetch.wrapping_add(behind & is_fetch),
-            data: data.wrapping_add(delta & !is_fetch),
+            fetch: fetch
+                .wrapping_add(of_fetch)
+                .wrapping_add(control.fetch_size),
+            data: data.wrapping_add(delta.wrapping_sub(of_fetch)),
         };
-        Record { addr, ..template }
+        let mut record = control.template;
+        record.addr = base.wrapping_add(delta) & self.mask;
+        record
     }
 }
 
@@ -340,26 +411,26 @@ fn region(data: &[u8]) -> Option<(Region, &[u8])> {
     Some((region, rest))
 }
 
-/// Undoes [`fold`].
-#[inline(always)]
-fn unfold(word: u32) -> u64 {
-    let sign = (word & 1).wrapping_neg();
-    let value = word >> 1 ^ sign;
-    i64::from(value.cast_signed()).cast_unsigned()
-}
-
-/// Returns a difference in zigzag order, small ones of either sign first; `None` if it needs more
+/// Returns the code of a difference and the number that is stored for it; `None` if it needs more
 /// than 32 bits.
 #[inline(always)]
-fn fold(delta: u64) -> Option<u32> {
-    let value = i32::try_from(delta.cast_signed()).ok()?;
-    Some((value << 1 ^ value >> 31).cast_unsigned())
+fn fold(delta: u64) -> Option<(u8, u32)> {
+    let code = match delta.cast_signed() {
+        0 => 0,
+        -0x80..0x80 => 1,
+        -0x8000..0x8000 => 2,
+        -0x8000_0000..0x8000_0000 => 3,
+        _ => return None,
+    };
+    let stored = delta.wrapping_add(DELTA_BIASES[usize::from(code)]);
+    u32::try_from(stored).ok().map(|stored| (code, stored))
 }
 
 /// Writes a recording.
 #[derive(Debug)]
 pub struct Recorder<W: Write> {
     sink: W,
+    width: Width,
     bases: Bases,
     events: Vec<u8>,
     controls: Vec<u8>,
@@ -374,6 +445,7 @@ impl<W: Write> Recorder<W> {
     pub fn new(sink: W) -> Self {
         let mut recorder = Self {
             sink,
+            width: Width::Bits32,
             bases: Bases::default(),
             events: Vec::new(),
             controls: Vec::with_capacity(BLOCK),
@@ -391,17 +463,22 @@ impl<W: Write> Recorder<W> {
         if self.controls.len() == BLOCK || self.events.len() == BLOCK * EVENT_BYTES {
             self.write_block();
         }
+        if record.addr > self.width.mask() {
+            self.write_block();
+        }
+        if self.controls.is_empty() && self.events.is_empty() {
+            self.width = Width::of(record.addr);
+        }
         self.records += 1;
         let is_fetch = record.op == Op::Fetch;
-        let delta = fold(record.addr.wrapping_sub(self.bases.of(is_fetch)));
+        let base = self.bases.of(is_fetch);
+        let delta = fold(self.width.difference(record.addr, base));
         let code = size_code(is_fetch, record.size_bytes);
         match (delta, code) {
-            (Some(delta), Some(code)) if record.op.is_access() => {
-                let len = (32 - delta.leading_zeros()).div_ceil(8) as usize;
-                let len_code = [0, 1, 2, 3, 3][len];
-                self.controls
-                    .push(len_code | (record.op as u8) << OP_SHIFT | code << SIZE_SHIFT);
-                let bytes = DELTA_BYTES[usize::from(len_code)] as usize;
+            (Some((delta_code, delta)), Some(code)) if record.op.is_access() => {
+                let control = delta_code | (record.op as u8) << OP_SHIFT | code << SIZE_SHIFT;
+                self.controls.push(control);
+                let bytes = DELTA_BYTES[usize::from(delta_code)] as usize;
                 self.data.extend_from_slice(&delta.to_le_bytes()[..bytes]);
             }
             _ => self.event(record.op as u8, record.size_bytes, record.addr),
@@ -430,7 +507,7 @@ impl<W: Write> Recorder<W> {
                 data.extend_from_slice(&word(name.len()).to_le_bytes());
                 data.extend_from_slice(name);
             }
-            self.write_header(REGIONS, regions.len(), 0, data.len());
+            self.write_header(REGIONS, Width::Bits64, regions.len(), 0, data.len());
             self.write(&data);
         }
     }
@@ -442,7 +519,7 @@ impl<W: Write> Recorder<W> {
     /// The first one of the sink.
     pub fn finish(mut self) -> io::Result<(W, u64)> {
         self.write_block();
-        self.write_header(END, 0, 0, size_of::<u64>());
+        self.write_header(END, Width::Bits64, 0, 0, size_of::<u64>());
         self.write(&self.records.to_le_bytes());
         if self.error.is_none() {
             self.error = self.sink.flush().err();
@@ -466,7 +543,13 @@ impl<W: Write> Recorder<W> {
         }
         self.data.extend_from_slice(&[0; MAX_DELTA_BYTES]);
         let events = self.events.len() / EVENT_BYTES;
-        self.write_header(RECORDS, events, self.controls.len(), self.data.len());
+        self.write_header(
+            RECORDS,
+            self.width,
+            events,
+            self.controls.len(),
+            self.data.len(),
+        );
         for part in [&self.events, &self.controls, &self.data] {
             if self.error.is_none() {
                 self.error = self.sink.write_all(part).err();
@@ -478,13 +561,21 @@ impl<W: Write> Recorder<W> {
         self.bases = Bases::default();
     }
 
-    fn write_header(&mut self, kind: u8, events: usize, accesses: usize, data_bytes: usize) {
+    fn write_header(
+        &mut self,
+        kind: u8,
+        width: Width,
+        events: usize,
+        accesses: usize,
+        data_bytes: usize,
+    ) {
         let [events_low, events_high, ..] = events.to_le_bytes();
         let [low, high, ..] = accesses.to_le_bytes();
         let [a, b, c, d] = word(data_bytes).to_le_bytes();
+        let width = width as u8;
         self.write(&[
             kind,
-            0,
+            width,
             events_low,
             events_high,
             low,
