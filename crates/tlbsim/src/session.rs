@@ -148,7 +148,7 @@ impl Planner {
         let takes =
             [Op::Fetch, Op::Read, Op::Write, Op::Modify].map(|op| conventions.stream.takes(op));
         let applies = self.plan.events == Events::Apply;
-        let usual_shift = page_shift(&conventions);
+        let usual_shift = page_shift(conventions);
         let (mut site, mut highest, mut fetches) = (self.site, self.highest, 0);
         let before = batch.look_ups.len();
         batch.look_ups.reserve(records.len());
@@ -179,9 +179,9 @@ impl Planner {
                         site,
                         page_shift,
                         op,
-                    })
+                    });
                 };
-                each_page(record, &conventions, page_shift, &mut push);
+                each_page(record, conventions, page_shift, &mut push);
             }
         }
         self.look_ups += (batch.look_ups.len() - before) as u64;
@@ -203,9 +203,9 @@ impl Planner {
         let page_shift = if own {
             record.page_shift
         } else {
-            page_shift(&conventions)
+            page_shift(conventions)
         };
-        each_page(record, &conventions, page_shift, &mut |addr| {
+        each_page(record, conventions, page_shift, &mut |addr| {
             self.before_look_up(batch, begun);
             let (site, op) = (self.site, record.op);
             batch.look_ups.push(LookUp {
@@ -253,14 +253,14 @@ impl Planner {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "at most 30")]
-fn page_shift(conventions: &Conventions) -> u8 {
+fn page_shift(conventions: Conventions) -> u8 {
     conventions.page_size.bits() as u8
 }
 
 /// Calls `look_up` with an address on each page that an access looks up, as often as it does.
 fn each_page(
     record: &Record,
-    conventions: &Conventions,
+    conventions: Conventions,
     page_shift: u8,
     look_up: &mut impl FnMut(u64),
 ) {

@@ -82,7 +82,7 @@ fn what_is_no_trace_is_refused() {
         ReadError::UnknownFormat { .. }
     ));
     assert!(matches!(
-        open(&[0; 100_000]),
+        open(&vec![0; 100_000]),
         ReadError::UnknownFormat { .. }
     ));
     let named = read("nothing\nof the kind\n", Format::Lackey).unwrap_err();
@@ -264,7 +264,9 @@ proptest! {
     #[test]
     fn a_recording_reads_back_as_it_was_recorded(records in prop::collection::vec(record(), 1..10_000)) {
         let mut recorder = Recorder::new(Vec::new());
-        records.iter().for_each(|record| recorder.record(record));
+        for record in &records {
+            recorder.record(record);
+        }
         let (bytes, count) = recorder.finish().unwrap();
 
         let (back, tally) = read_bytes(&bytes, None).unwrap();

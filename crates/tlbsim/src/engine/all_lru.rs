@@ -24,6 +24,8 @@ pub const GEOMETRIES: usize = SET_COUNTS * WAYS;
 const WAYS: usize = MAX_WAYS as usize;
 /// Sets of all numbers of sets together.
 const ALL_SETS: usize = (1 << SET_COUNTS) - 1;
+/// Look-ups between two visits of the stacks.
+const CHUNK: usize = 1024;
 /// Bits of a code that says how two pages agree.
 const CODE_BITS: u32 = 4;
 /// Ways in which the pages above one in the window can agree with it.
@@ -65,21 +67,31 @@ impl<P: Page> AllLru<P> {
 
     /// Looks up every page in order.
     pub fn run(&mut self, pages: &[P]) {
+        let mut late = Vec::with_capacity(CHUNK);
+        for pages in pages.chunks(CHUNK) {
+            self.run_window(pages, &mut late);
+            for (page, window) in late.drain(..) {
+                self.search(page, window);
+            }
+        }
+        self.accesses += pages.len() as u64;
+    }
+
+    /// Counts look-ups that stay in the window, and puts the others off: what they find does not
+    /// change the window, and the loop is shorter without them.
+    fn run_window(&mut self, pages: &[P], late: &mut Vec<(P, Window<P>)>) {
         let mut window = self.window;
-        // Where it is taken from, a look-up by a pattern needs no check.
-        let mut patterns = std::mem::take(&mut self.patterns);
+        let patterns = self.patterns.as_mut_slice();
         for &page in pages {
             let found = window.find(page);
             if found.is_found() {
                 patterns[pattern(&window, page, found)] += 1;
             } else {
-                self.search(page, window);
+                late.push((page, window));
             }
             window.use_page(page, found);
         }
-        self.patterns = patterns;
         self.window = window;
-        self.accesses += pages.len() as u64;
     }
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
@@ -198,7 +210,7 @@ impl<P: Page> Stack<P> {
         self.pages[place] = P::NONE;
         let place = place as u64;
         // The nibble that holds the place becomes zero, and borrows mark the lowest zero nibble.
-        let difference = self.order ^ place * ONES;
+        let difference = self.order ^ (place * ONES);
         let zero = difference.wrapping_sub(ONES) & !difference & TOPS;
         let shift = zero.trailing_zeros() & !(NIBBLE - 1);
         let below = self.order & ((1 << shift) - 1);

@@ -13,6 +13,9 @@ const MIN_AXIS: usize = 1 << 12;
 /// Positions of the axis for each page that is on it after a renewal.
 const AXIS_PER_PAGE: usize = 4;
 
+/// Look-ups between two visits of what is behind the window.
+const CHUNK: usize = 1024;
+
 /// Counts look-ups by stack distance. Memory grows with the pages that are touched, not with the
 /// look-ups.
 #[derive(Clone, Debug)]
@@ -53,6 +56,19 @@ impl<P: Page> StackDistances<P> {
 
     /// Looks up every page in order.
     pub fn run(&mut self, pages: &[P]) {
+        let mut late = Vec::with_capacity(CHUNK);
+        for pages in pages.chunks(CHUNK) {
+            self.run_window(pages, &mut late);
+            for (page, leaving) in late.drain(..) {
+                self.search(page, leaving);
+            }
+        }
+        self.accesses += pages.len() as u64;
+    }
+
+    /// Counts look-ups that stay in the window, and puts the others off, each with the page that
+    /// leaves the window by it: what they find does not change the window.
+    fn run_window(&mut self, pages: &[P], late: &mut Vec<(P, P)>) {
         let mut window = self.window;
         let mut within = [0_u64; WINDOW];
         for &page in pages {
@@ -61,12 +77,11 @@ impl<P: Page> StackDistances<P> {
                 *count += u64::from(is_within);
             }
             if !found.is_found() {
-                self.search(page, window);
+                late.push((page, window.last()));
             }
             window.use_page(page, found);
         }
         self.window = window;
-        self.accesses += pages.len() as u64;
         let mut above = 0;
         for (count, within) in self.histogram.iter_mut().zip(within) {
             *count += within - above;
@@ -75,8 +90,7 @@ impl<P: Page> StackDistances<P> {
     }
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
-    #[inline(never)]
-    fn search(&mut self, page: P, window: Window<P>) {
+    fn search(&mut self, page: P, leaving: P) {
         if let Some(position) = self.take(page) {
             let distance = WINDOW + low_bits(self.behind.above(position));
             self.behind.clear(position);
@@ -87,7 +101,6 @@ impl<P: Page> StackDistances<P> {
         } else {
             self.cold += 1;
         }
-        let leaving = window.last();
         if leaving != P::NONE {
             self.leave(leaving);
         }

@@ -373,12 +373,11 @@ impl Plain<'_> {
     fn next(&mut self, control: u8) -> Record {
         let control = &CONTROLS[usize::from(control)];
         let at = self.at as usize;
-        let word = match self.data.get(at..at + MAX_DELTA_BYTES) {
-            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-            _ => {
-                self.is_short = true;
-                0
-            }
+        let word = if let Some(&[a, b, c, d]) = self.data.get(at..at + MAX_DELTA_BYTES) {
+            u32::from_le_bytes([a, b, c, d])
+        } else {
+            self.is_short = true;
+            0
         };
         self.at = self.at.wrapping_add(control.bytes);
         let delta = u64::from(word & control.mask).wrapping_sub(control.bias);
