@@ -36,6 +36,16 @@ const LINE_HEIGHT: f64 = 22.0;
 pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) points: Vec<(u64, f64)>,
+    pub(crate) shape: Shape,
+}
+
+/// What is known between the points of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// The points are where the curve steps down; behind the last it stays.
+    Steps,
+    /// Nothing: the points are joined.
+    Points,
 }
 
 /// A bar of compulsory, capacity and conflict misses.
@@ -106,15 +116,16 @@ pub(crate) fn curves(curves: &[Curve]) -> String {
         let mut last = None;
         for &(size, ratio) in &curve.points {
             let (x, y) = (x(size as f64), y(ratio * 100.0));
-            let _ = match last {
-                None => write!(path, "M{x:.1} {y:.1}"),
-                Some(_) => write!(path, "H{x:.1}V{y:.1}"),
+            let _ = match (last, curve.shape) {
+                (None, _) => write!(path, "M{x:.1} {y:.1}"),
+                (Some(_), Shape::Steps) => write!(path, "H{x:.1}V{y:.1}"),
+                (Some(_), Shape::Points) => write!(path, "L{x:.1} {y:.1}"),
             };
             last = Some(x);
         }
-        path += &last
-            .map(|_| format!("H{:.1}", WIDTH - RIGHT))
-            .unwrap_or_default();
+        if curve.shape == Shape::Steps && last.is_some() {
+            let _ = write!(path, "H{:.1}", WIDTH - RIGHT);
+        }
         let colour = index % COLOURS;
         let _ = writeln!(
             body,
@@ -231,6 +242,7 @@ pub(crate) fn stacks(stacks: &[Stack]) -> String {
         WIDTH - RIGHT
     );
     body += &upright("misses of the first level");
+    body += &axis_name("TLB");
     svg(
         HEIGHT,
         &(body + &legend(&["compulsory", "capacity", "conflict"])),
@@ -267,6 +279,7 @@ pub(crate) fn bars(bars: &[(String, f64)], unit: &str) -> String {
 /// Returns a number of per cent with as many digits as tell something.
 fn percent(value: f64) -> String {
     match value {
+        0.0 => "0".to_owned(),
         10.0.. => format!("{value:.0}"),
         1.0.. => format!("{value:.1}"),
         0.1.. => format!("{value:.2}"),

@@ -115,6 +115,7 @@ fn drawn(distances: &StackDistances<u64>, lines: &[Line]) -> Vec<chart::Curve> {
     let lru = chart::Curve {
         name: "LRU".to_owned(),
         points: chart::points(distances),
+        shape: chart::Shape::Steps,
     };
     let accesses = distances.accesses();
     let others = lines.iter().map(|line| chart::Curve {
@@ -130,6 +131,7 @@ fn drawn(distances: &StackDistances<u64>, lines: &[Line]) -> Vec<chart::Curve> {
             .zip(&line.misses)
             .map(|(&size, &misses)| (u64::from(size), chart::share(misses, accesses)))
             .collect(),
+        shape: chart::Shape::Points,
     });
     std::iter::once(lru).chain(others).collect()
 }

@@ -213,6 +213,7 @@ fn page(table: &Table, bench: &Bench, curves: &Curves) -> String {
     let curve = chart::Curve {
         name: "LRU, fully associative".to_owned(),
         points,
+        shape: chart::Shape::Steps,
     };
     let ratios = chart::ratios(&curves.all.misses(), curves.all.accesses());
     let pictures = [
