@@ -43,20 +43,59 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Assembles a MASM program and runs it.
+    /// Runs an executable, or assembles a MASM program and runs it.
     Run(RunArguments),
     /// Runs a program and shows its address space as it is at the end.
     Map(RunArguments),
     /// Traces and patterns against TLBs: counts, sweeps, curves, real processors.
     #[command(subcommand)]
     Tlb(TlbCommand),
+    /// Assembles a MASM program to a file.
+    Asm(AsmArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AsmArguments {
+    /// The program: MASM source (.asm).
+    pub(crate) program: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// The file to write; without it, the source's name with another ending, in this folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write offsets, bytes and source lines, with the code that directives have made.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) listing: Option<PathBuf>,
+    /// Write the addresses and sizes of the labels.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) symbols: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// An executable for 32-bit Windows.
+    #[default]
+    Pe,
+    /// An object file for a linker.
+    Coff,
+    /// Raw bytes, from the first section on.
+    Bin,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct RunArguments {
-    /// The program: MASM source (.asm).
+    /// The program: MASM source (.asm) or an executable for 32-bit Windows (.exe).
     pub(crate) program: PathBuf,
+    /// What the program finds on its command line; behind `--`, also what begins with a dash.
+    pub(crate) arguments: Vec<String>,
+    /// The folder of files that the program may use, which it sees as drive C; without it, none.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) files: Option<PathBuf>,
+    /// Load a program that can be anywhere at an address drawn from this number.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) aslr: Option<u64>,
     /// What to trace, as a comma list: api, fault, walk, tlb, insn, mem.
     #[arg(long, value_name = "TOPICS", value_parser = topics)]
     pub(crate) trace: Option<Topics>,
@@ -129,6 +168,20 @@ pub(crate) enum ExitCodeOf {
     Guest,
     /// 0 if the program ended by itself.
     Tool,
+}
+
+impl RunArguments {
+    /// Returns what follows the program's name on its command line.
+    pub(crate) fn command_line(&self) -> String {
+        let quoted = self.arguments.iter().map(|argument| {
+            if argument.is_empty() || argument.contains([' ', '\t', '"']) {
+                format!("\"{}\"", argument.replace('"', "\\\""))
+            } else {
+                argument.clone()
+            }
+        });
+        quoted.collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn topics(list: &str) -> Result<Topics, String> {

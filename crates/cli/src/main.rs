@@ -1,11 +1,14 @@
 //! The `pagefault` command.
 
 mod args;
+mod asm;
 mod diagnostics;
 mod explain;
 mod files;
+mod folder;
 mod json;
 mod map;
+mod program;
 mod record;
 mod run;
 mod tlb;
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(run, Shown::Run),
         Command::Map(run) => run::run(run, Shown::Map),
         Command::Tlb(command) => tlb::run(command),
+        Command::Asm(arguments) => asm::run(arguments),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::Context;
-use pagefault_asm::Image;
+use pagefault_asm::ImageSymbol;
 use pagefault_machine::cpu;
 use pagefault_machine::vmm::mmu::{self, AccessKind, DropCause, Level, LinearAddr, Step};
-use pagefault_machine::{Event, Topics, Watch};
+use pagefault_machine::{Event, Program, Topics, Watch};
 use pagefault_tlbsim::read::recorded::Recorder;
 use pagefault_tlbsim::{MAX_SIZE_BYTES, Op, Record, Region};
 
@@ -69,9 +69,9 @@ impl Recording {
     /// # Errors
     ///
     /// It cannot be written.
-    pub(crate) fn finish(&self, image: &Image) -> anyhow::Result<()> {
+    pub(crate) fn finish(&self, program: &Program, symbols: &[ImageSymbol]) -> anyhow::Result<()> {
         if let Some(mut recorder) = self.0.borrow_mut().recorder.take() {
-            recorder.name(&regions(image));
+            recorder.name(&regions(program, symbols));
             recorder.finish().context("cannot write the recording")?;
         }
         Ok(())
@@ -89,17 +89,21 @@ impl Recording {
 }
 
 /// Returns the named data of a program, and its segments behind them for what has no name.
-fn regions(image: &Image) -> Vec<Region> {
-    let data = image.symbols.iter().filter(|symbol| symbol.size > 0);
+fn regions(program: &Program, symbols: &[ImageSymbol]) -> Vec<Region> {
+    let data = symbols.iter().filter(|symbol| symbol.size > 0);
     let data = data.map(|symbol| Region {
         name: symbol.name.clone(),
         start: u64::from(symbol.addr),
         len_bytes: u64::from(symbol.size),
     });
-    let segments = image.segments.iter().map(|segment| Region {
-        name: format!("segment at {:#x}", segment.addr),
-        start: u64::from(segment.addr),
-        len_bytes: segment.bytes.len() as u64,
+    let parts = program.parts.iter().filter(|part| part.offset > 0);
+    let segments = parts.map(|part| {
+        let start = program.base.wrapping_add(part.offset);
+        Region {
+            name: format!("segment at {start:#x}"),
+            start: u64::from(start),
+            len_bytes: part.bytes.len() as u64,
+        }
     });
     data.chain(segments).collect()
 }

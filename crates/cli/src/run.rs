@@ -2,21 +2,23 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::rc::Rc;
 
 use anyhow::Context;
-use pagefault_asm::{Image, LinkOptions, Options, assemble, link};
 use pagefault_machine::vmm::mmu::MmuConfig;
 use pagefault_machine::vmm::{self, StreamStore, VmmConfig};
 use pagefault_machine::{
-    Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Tracer, Turns, Unwatched, Watch,
+    Aslr, Console, DebugInfo, Machine, MachineConfig, Outcome, Program, Stream, Tracer, Turns,
+    Unwatched, Watch,
 };
 
 use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
+use crate::folder::Folder;
+use crate::program::{Loadable, read};
 use crate::record::Recording;
 use crate::trace::{Form, Writer};
-use crate::{diagnostics, explain, files, json, map};
+use crate::{explain, json, map};
 
 /// The program was ended by an exception that nobody handled.
 const EXIT_EXCEPTION: u8 = 120;
@@ -25,7 +27,7 @@ const EXIT_NOT_EMULATED: u8 = 121;
 /// The budget of instructions was used up, or would never be.
 const EXIT_BUDGET: u8 = 122;
 /// The program cannot be read, assembled or loaded.
-const EXIT_NO_PROGRAM: u8 = 123;
+pub(crate) const EXIT_NO_PROGRAM: u8 = 123;
 
 /// What the guest has written to its standard output, for `--json`.
 type Captured = Rc<RefCell<Vec<u8>>>;
@@ -45,7 +47,12 @@ pub(crate) enum Shown {
 ///
 /// What was asked for cannot be written.
 pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> {
-    let Some((image, debug)) = program(arguments) else {
+    let Some(Loadable {
+        program,
+        debug,
+        symbols,
+    }) = read(arguments)
+    else {
         return Ok(EXIT_NO_PROGRAM);
     };
     let captured = Captured::default();
@@ -59,11 +66,11 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
         let job = Job {
             arguments,
             shown,
-            image: &image,
+            program: &program,
             captured: &captured,
         };
         let code = job.run(debug, console, recording.clone())?;
-        recording.finish(&image)?;
+        recording.finish(&program, &symbols)?;
         return Ok(code);
     }
     match arguments.trace {
@@ -71,7 +78,7 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
             let job = Job {
                 arguments,
                 shown,
-                image: &image,
+                program: &program,
                 captured: &captured,
             };
             job.run(debug, console, Unwatched)
@@ -90,45 +97,14 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
             } else {
                 Form::Text
             };
-            let tracer = Tracer::new(topics, Writer::new(sink, form, &image, &debug));
+            let tracer = Tracer::new(topics, Writer::new(sink, form, &program, &debug));
             let job = Job {
                 arguments,
                 shown,
-                image: &image,
+                program: &program,
                 captured: &captured,
             };
             job.run(debug, console, tracer)
-        }
-    }
-}
-
-/// Reads and assembles the program; complains and returns `None` if that fails.
-fn program(arguments: &RunArguments) -> Option<(Image, DebugInfo)> {
-    let path = &arguments.program;
-    let name = path.display().to_string();
-    let source = match files::read(path) {
-        Ok(source) => source,
-        Err(reason) => {
-            anstream::eprintln!("error: cannot read {name}: {reason}");
-            return None;
-        }
-    };
-    let assembled = match assemble(&name, &source, &files::Includes, &Options::default()) {
-        Ok(assembled) => assembled,
-        Err(failure) => {
-            diagnostics::print(&failure.diagnostics, &failure.files);
-            return None;
-        }
-    };
-    diagnostics::print(&assembled.warnings, &assembled.files);
-    match link(&assembled.object, &LinkOptions::default()) {
-        Ok(image) => {
-            let debug = DebugInfo::new(&assembled, &image);
-            Some((image, debug))
-        }
-        Err(error) => {
-            anstream::eprintln!("error: cannot link {name}: {error}");
-            None
         }
     }
 }
@@ -137,7 +113,7 @@ fn program(arguments: &RunArguments) -> Option<(Image, DebugInfo)> {
 struct Job<'a> {
     arguments: &'a RunArguments,
     shown: Shown,
-    image: &'a Image,
+    program: &'a Program,
     captured: &'a Captured,
 }
 
@@ -149,7 +125,8 @@ impl Job<'_> {
         watch: W,
     ) -> anyhow::Result<u8> {
         let arguments = self.arguments;
-        let loaded = Machine::load(self.image, debug, &config(arguments), console, watch);
+        let config = config(arguments);
+        let loaded = Machine::load_program(self.program, debug, &config, console, watch);
         let mut machine = match loaded {
             Ok(machine) => machine,
             Err(error) => {
@@ -163,6 +140,11 @@ impl Job<'_> {
         if let Some(limit_bytes) = arguments.pagefile {
             let file = tempfile::tempfile().context("cannot make a paging file")?;
             machine.set_paging_file(Box::new(StreamStore::new(file)), limit_bytes);
+        }
+        if let Some(folder) = &arguments.files {
+            let opened = Folder::open(folder);
+            let what = || format!("cannot use the folder {}", folder.display());
+            machine.set_files(Box::new(opened.with_context(what)?));
         }
         let outcome = machine.run(arguments.max_insns);
         self.show(&machine, &outcome)
@@ -203,7 +185,11 @@ fn config(arguments: &RunArguments) -> MachineConfig {
         Profile::Nt => vmm::Profile::Nt,
         Profile::Win9x => vmm::Profile::Win9x,
     };
+    let stem = arguments.program.file_stem().unwrap_or_default();
     MachineConfig {
+        program_name: format!("{}.exe", stem.to_string_lossy()),
+        arguments: arguments.command_line(),
+        aslr: arguments.aslr.map_or(Aslr::Off, Aslr::Seeded),
         ram_bytes: arguments.ram,
         mmu: MmuConfig {
             tlb: arguments.tlb.clone(),
@@ -252,6 +238,11 @@ impl Console for Terminal {
         };
         self.is_closed |= written.is_err();
     }
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        // An input that cannot be read has ended.
+        io::stdin().lock().read(bytes).unwrap_or(0)
+    }
 }
 
 /// Keeps the guest's output for the JSON object.
@@ -263,5 +254,9 @@ impl Console for Capture {
         if stream == Stream::Output {
             self.0.borrow_mut().extend_from_slice(bytes);
         }
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        io::stdin().lock().read(bytes).unwrap_or(0)
     }
 }

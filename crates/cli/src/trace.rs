@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use pagefault_asm::{Image, Rights};
 use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LevelId, LinearAddr};
-use pagefault_machine::{CallSite, DebugInfo, Event, TraceSink, disassemble};
+use pagefault_machine::{CallSite, DebugInfo, Event, PartRights, Program, TraceSink, disassemble};
 use serde_json::{Value, json};
 
 /// How events are written.
@@ -21,7 +20,7 @@ pub(crate) enum Form {
 pub(crate) struct Writer {
     sink: Box<dyn Write>,
     form: Form,
-    /// The image's segments by their first address: what instructions are shown from.
+    /// The program's parts by their first address: what instructions are shown from.
     ///
     /// A program that patches its own code is shown with the bytes that it was loaded with.
     code: BTreeMap<u32, Vec<u8>>,
@@ -30,13 +29,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(sink: Box<dyn Write>, form: Form, image: &Image, debug: &DebugInfo) -> Self {
-        let segments = image
-            .segments
+    pub(crate) fn new(
+        sink: Box<dyn Write>,
+        form: Form,
+        program: &Program,
+        debug: &DebugInfo,
+    ) -> Self {
+        let parts = program
+            .parts
             .iter()
-            .filter(|segment| segment.rights.contains(Rights::EXECUTE));
-        let code = segments
-            .map(|segment| (segment.addr, segment.bytes.clone()))
+            .filter(|part| part.rights.contains(PartRights::EXECUTE));
+        let code = parts
+            .map(|part| (program.base.wrapping_add(part.offset), part.bytes.clone()))
             .collect();
         Self {
             sink,

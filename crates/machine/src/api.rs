@@ -9,19 +9,27 @@
 )]
 
 mod critical;
+mod crt;
+mod environment;
 mod exceptions;
+mod files;
+mod heap;
 mod interlocked;
 mod libraries;
+mod masm32;
 mod memory;
 mod modules;
 mod output;
 mod process;
+mod sections;
 mod strings;
 mod sync;
 mod system;
 mod table;
+mod table_crt;
 mod text;
 mod threads;
+mod time;
 mod tls;
 
 pub use libraries::MissingFunction;
@@ -47,6 +55,8 @@ pub(crate) enum Convention {
     Cdecl(u8),
     /// The function is code of the program's own mode, in `system/system.asm`.
     Guest,
+    /// It is no function but a datum there.
+    Datum,
 }
 
 /// An emulated function: a row of the table.
@@ -105,7 +115,9 @@ impl<W: Watch> Machine<W> {
         let (count, popped) = match *convention {
             Convention::Stdcall(count) => (u32::from(count), u32::from(count) * u32::SIZE),
             Convention::Cdecl(count) => (u32::from(count), 0),
-            Convention::Guest => unreachable!("control does not come to the host there"),
+            Convention::Guest | Convention::Datum => {
+                unreachable!("control does not come to the host there")
+            }
         };
         let esp = LinearAddr::new(self.cpu.registers().gpr(Reg::Esp));
         let return_to = self.read_user::<u32>(esp)?;

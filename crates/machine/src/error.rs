@@ -8,7 +8,6 @@ pub(crate) const MOD_NOT_FOUND: Win32Code = Win32Code::new(126);
 pub(crate) const PROC_NOT_FOUND: Win32Code = Win32Code::new(127);
 /// `ERROR_INSUFFICIENT_BUFFER`
 pub(crate) const INSUFFICIENT_BUFFER: Win32Code = Win32Code::new(122);
-
 /// `ERROR_FILE_NOT_FOUND`
 pub(crate) const FILE_NOT_FOUND: Win32Code = Win32Code::new(2);
 /// `ERROR_SIGNAL_REFUSED`
@@ -19,3 +18,19 @@ pub(crate) const ALREADY_EXISTS: Win32Code = Win32Code::new(183);
 pub(crate) const NOT_OWNER: Win32Code = Win32Code::new(288);
 /// `ERROR_TOO_MANY_POSTS`
 pub(crate) const TOO_MANY_POSTS: Win32Code = Win32Code::new(298);
+/// `ERROR_PATH_NOT_FOUND`
+pub(crate) const PATH_NOT_FOUND: Win32Code = Win32Code::new(3);
+/// `ERROR_NO_MORE_FILES`
+pub(crate) const NO_MORE_FILES: Win32Code = Win32Code::new(18);
+/// `ERROR_NOT_READY`, what a device answers that cannot be read.
+pub(crate) const READ_FAULT: Win32Code = Win32Code::new(30);
+/// `ERROR_FILE_EXISTS`
+pub(crate) const FILE_EXISTS: Win32Code = Win32Code::new(80);
+/// `ERROR_NEGATIVE_SEEK`
+pub(crate) const NEGATIVE_SEEK: Win32Code = Win32Code::new(131);
+/// `ERROR_DIR_NOT_EMPTY`
+pub(crate) const DIR_NOT_EMPTY: Win32Code = Win32Code::new(145);
+/// `ERROR_ENVVAR_NOT_FOUND`
+pub(crate) const ENVVAR_NOT_FOUND: Win32Code = Win32Code::new(203);
+/// `ERROR_FILE_INVALID`
+pub(crate) const FILE_INVALID: Win32Code = Win32Code::new(1006);

@@ -46,12 +46,17 @@
 
 mod advice;
 mod api;
+mod cformat;
+mod clock;
 mod codepage;
 mod collate;
+mod command_line;
 mod console;
 mod context;
 mod debug;
+mod decimal;
 mod error;
+mod files;
 mod format;
 mod layout;
 mod load;
@@ -63,9 +68,11 @@ mod raise;
 mod record;
 mod report;
 mod schedule;
+mod services;
 mod sites;
 mod spawn;
 mod status;
+mod stdio;
 mod system;
 mod thread;
 mod trace;
@@ -79,6 +86,7 @@ pub use pagefault_vmm as vmm;
 pub use api::MissingFunction;
 pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
+pub use files::{Creation, FileError, FileInfo, FileMode, FilePath, Files, NoFiles, OpenFile};
 pub use load::LoadError;
 pub use machine::{
     Aslr, DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,

@@ -20,6 +20,7 @@ use crate::machine::{Aslr, Machine, MachineConfig};
 use crate::objects::{Object, Objects};
 use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
 use crate::schedule::{FS_SELECTOR, LONE_TURN, teb_descriptor};
+use crate::services::Services;
 use crate::sites::CallSites;
 use crate::system::SystemCode;
 use crate::thread::{Thread, ThreadId, Threads};
@@ -143,6 +144,7 @@ impl<W: Watch> Machine<W> {
             released: Vec::new(),
             debug,
             program_name: config.program_name.clone(),
+            services: Services::new(&config.arguments),
             image: extent(program, config.aslr)?,
             threads: Threads::new(
                 Thread::new(ThreadId(THREAD_ID), TEB, 0..0, Registers::new()),
@@ -268,6 +270,7 @@ impl<W: Watch> Machine<W> {
     fn map_system(&mut self) -> Result<(), LoadError> {
         for (base, len_bytes) in Modules::extents::<W>() {
             self.map_as_image(Part::SYSTEM, base, len_bytes)?;
+            self.fill(Part::SYSTEM, base, &Modules::header(base))?;
             self.protect(Part::SYSTEM, base, len_bytes, PAGE_EXECUTE_READ)?;
         }
         self.cpu

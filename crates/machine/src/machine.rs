@@ -11,12 +11,14 @@ use crate::api::{MissingFunction, Modules, Refused, Stop, Target};
 use crate::console::Console;
 use crate::context::Context;
 use crate::debug::DebugInfo;
+use crate::files::Files;
 use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SYSTEM_CODE_BASE, teb};
 use crate::objects::Objects;
 use crate::program::StackSize;
 use crate::raise::RefusedAccess;
 use crate::record::Record;
 use crate::report::ExceptionReport;
+use crate::services::Services;
 use crate::sites::{CallSite, CallSites};
 use crate::status::Status;
 use crate::thread::{Threads, Turns};
@@ -132,6 +134,8 @@ pub struct Machine<W: Watch> {
     pub(crate) debug: DebugInfo,
     /// The program's file name.
     pub(crate) program_name: String,
+    /// Files, environment, clock, streams.
+    pub(crate) services: Services,
     /// Where the program's image is.
     pub(crate) image: Range<u32>,
     /// Its threads.
@@ -222,6 +226,11 @@ impl<W: Watch> Machine<W> {
     pub fn set_paging_file(&mut self, store: Box<dyn PageStore>, limit_bytes: u64) {
         let pages = u32::try_from(limit_bytes / u64::from(PAGE_SIZE)).unwrap_or(u32::MAX);
         self.vmm.set_paging_file(store, pages);
+    }
+
+    /// Lets the program use a folder of files, which it sees as drive C. Without, it has none.
+    pub fn set_files(&mut self, files: Box<dyn Files>) {
+        self.services.files = files;
     }
 
     /// Returns the process.

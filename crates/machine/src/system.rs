@@ -11,9 +11,10 @@ use pagefault_asm::{Image, IncludeFiles, LinkOptions, Options, SymbolClass, asse
 use crate::layout::{MODULE_BYTES, SYSTEM_CODE_BASE};
 
 /// The files that `system.asm` includes.
-const FILES: [(&str, &[u8]); 2] = [
+const FILES: [(&str, &[u8]); 3] = [
     ("dispatch.asm", include_bytes!("system/dispatch.asm")),
     ("crt.asm", include_bytes!("system/crt.asm")),
+    ("msvcrt.asm", include_bytes!("system/msvcrt.asm")),
 ];
 
 /// Gives the assembler the sources that are built in.
@@ -65,6 +66,20 @@ impl SystemCode {
         let found =
             symbols.find(|known| known.class == SymbolClass::Procedure && known.name == name);
         found.map(|symbol| symbol.addr)
+    }
+
+    /// Returns the address of a datum that programs import or the machine itself needs.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such datum.
+    pub(crate) fn datum(&self, name: &str) -> u32 {
+        let mut symbols = self.image.symbols.iter();
+        let found = symbols.find(|known| known.class == SymbolClass::Datum && known.name == name);
+        match found {
+            Some(symbol) => symbol.addr,
+            None => unreachable!("the system's code has {name}"),
+        }
     }
 
     /// Returns the address of a procedure that the machine itself needs.

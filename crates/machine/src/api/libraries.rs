@@ -86,6 +86,31 @@ impl Modules {
         libraries.chain([(OTHERS.base(), MODULE_BYTES)])
     }
 
+    /// Returns the header of a module: that of a library without sections, which programs look at
+    /// to see whether a handle is one.
+    pub(crate) fn header(base: u32) -> Vec<u8> {
+        const PE_OFFSET: u32 = 0x80;
+        const HEADER_BYTES: usize = 0x200;
+        /// Machine, no sections, no symbols, size of the optional header, library for 32 bits.
+        const COFF: [u16; 10] = [0x14C, 0, 0, 0, 0, 0, 0, 0, 0xE0, 0x2102];
+        const PE32_MAGIC: u16 = 0x10B;
+        const IMAGE_BASE_OFFSET: usize = PE_OFFSET as usize + 24 + 28;
+        let mut header = vec![0; HEADER_BYTES];
+        let mut put = |at: usize, bytes: &[u8]| {
+            if let Some(field) = header.get_mut(at..at + bytes.len()) {
+                field.copy_from_slice(bytes);
+            }
+        };
+        put(0, b"MZ");
+        put(0x3C, &PE_OFFSET.to_le_bytes());
+        put(PE_OFFSET as usize, b"PE\0\0");
+        let coff: Vec<u8> = COFF.iter().flat_map(|word| word.to_le_bytes()).collect();
+        put(PE_OFFSET as usize + 4, &coff);
+        put(PE_OFFSET as usize + 24, &PE32_MAGIC.to_le_bytes());
+        put(IMAGE_BASE_OFFSET, &base.to_le_bytes());
+        header
+    }
+
     /// Returns the library of that name: a file name with or without a folder and an ending.
     pub(crate) fn named<W: Watch>(name: &str) -> Option<ModuleId> {
         let name = file_name(name);
@@ -110,10 +135,11 @@ impl Modules {
     pub(crate) fn export<W: Watch>(id: ModuleId, name: &str) -> Option<u32> {
         let functions = library::<W>(id)?.functions;
         let index = functions.iter().position(|known| known.name == name)?;
-        if functions[index].convention == Convention::Guest {
-            return SystemCode::get().address(name);
+        match functions[index].convention {
+            Convention::Guest => SystemCode::get().address(name),
+            Convention::Datum => Some(SystemCode::get().datum(name)),
+            Convention::Stdcall(_) | Convention::Cdecl(_) => Some(id.slot(slot_number(index))),
         }
-        Some(id.slot(slot_number(index)))
     }
 
     /// Returns the address for an import; `None` if there is no room for another one.
@@ -155,7 +181,7 @@ impl Modules {
         let slot = offset / API_SLOT_BYTES;
         if id != OTHERS {
             let function = library::<W>(id)?.functions.get(slot as usize)?;
-            let is_here = function.convention != Convention::Guest;
+            let is_here = !matches!(function.convention, Convention::Guest | Convention::Datum);
             return is_here.then_some(Target::Function(function));
         }
         match slot.checked_sub(FIRST_MISSING) {

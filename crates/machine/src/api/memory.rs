@@ -1,9 +1,9 @@
 //! Virtual memory: the calls that edit page tables.
 
-use pagefault_vmm::mmu::LinearAddr;
+use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{
-    AllocRequest, FreeError, FreeRequest, LockError, MEM_RELEASE, ProtectError, ProtectRequest,
-    UnlockError, Win32Code,
+    AllocRequest, FreeError, FreeRequest, LockError, MEM_RELEASE, Pointer, ProtectError,
+    ProtectRequest, ResetAfter, UnlockError, Win32Code,
 };
 
 use crate::api::process::CURRENT_PROCESS;
@@ -183,4 +183,138 @@ fn truth<W: Watch>(call: &mut Call<'_, W>, result: Result<(), Win32Code>) -> u32
         Ok(()) => TRUE,
         Err(code) => call.fail(code),
     }
+}
+
+/// `GetWriteWatch`: stores the addresses of pages that were written to; 0 is success.
+pub(super) fn get_write_watch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [flags, base, size_bytes, addresses, count, granularity] = call.arguments();
+    if count == 0 || granularity == 0 || addresses == 0 {
+        return Ok(watch_failed(call, Win32Code::NOACCESS));
+    }
+    let room = call.get_u32(count)?;
+    let reset = match ResetAfter::from_bits(flags) {
+        Ok(reset) => reset,
+        Err(error) => return Ok(watch_failed(call, error.win32_code())),
+    };
+    let machine = &mut *call.machine;
+    let process = machine.process;
+    let written = machine.vmm.write_watch(
+        &mut machine.mmu,
+        process,
+        LinearAddr::new(base),
+        size_bytes,
+        reset,
+        room,
+    );
+    let written = match written {
+        Ok(written) => written,
+        Err(error) => return Ok(watch_failed(call, error.win32_code())),
+    };
+    for (page, index) in written.iter().zip(0..) {
+        let at = addresses.wrapping_add(index * 4);
+        call.put_u32(at, page.start().bits())?;
+    }
+    call.put_u32(count, u32::try_from(written.len()).unwrap_or(u32::MAX))?;
+    call.put_u32(granularity, PAGE_SIZE)?;
+    Ok(0)
+}
+
+/// `ResetWriteWatch`: 0 is success.
+pub(super) fn reset_write_watch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [base, size_bytes] = call.arguments();
+    let machine = &mut *call.machine;
+    let process = machine.process;
+    let reset =
+        machine
+            .vmm
+            .reset_write_watch(&mut machine.mmu, process, LinearAddr::new(base), size_bytes);
+    Ok(match reset {
+        Ok(()) => 0,
+        Err(error) => watch_failed(call, error.win32_code()),
+    })
+}
+
+/// What the functions for write watches answer on failure.
+const WATCH_FAILED: u32 = u32::MAX;
+
+fn watch_failed<W: Watch>(call: &mut Call<'_, W>, code: Win32Code) -> u32 {
+    call.fail(code);
+    WATCH_FAILED
+}
+
+/// `ReadProcessMemory`, of the program itself.
+pub(super) fn read_process_memory<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [process, from, to, len_bytes, done] = call.arguments();
+    copy(call, process, [from, to, len_bytes, done])
+}
+
+/// `WriteProcessMemory`, of the program itself.
+pub(super) fn write_process_memory<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [process, to, from, len_bytes, done] = call.arguments();
+    copy(call, process, [from, to, len_bytes, done])
+}
+
+fn copy<W: Watch>(call: &mut Call<'_, W>, process: u32, place: [u32; 4]) -> Result<u32, Stop> {
+    let [from, to, len_bytes, done] = place;
+    if process != CURRENT_PROCESS {
+        return Ok(call.fail(Win32Code::INVALID_HANDLE));
+    }
+    let machine = &mut *call.machine;
+    let (source, target) = (LinearAddr::new(from), LinearAddr::new(to));
+    let readable = machine.vmm.probe_read(&mut machine.mmu, source, len_bytes);
+    let writable = machine.vmm.probe_write(&mut machine.mmu, target, len_bytes);
+    if readable.is_err() || writable.is_err() {
+        return Ok(call.fail(if writable.is_err() {
+            Win32Code::NOACCESS
+        } else {
+            Win32Code::PARTIAL_COPY
+        }));
+    }
+    call.move_bytes(to, from, len_bytes)?;
+    if done != 0 {
+        call.put_u32(done, len_bytes)?;
+    }
+    Ok(TRUE)
+}
+
+/// `IsBadReadPtr`: returns whether memory cannot be read.
+pub(super) fn is_bad_read_ptr<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [address, size_bytes] = call.arguments();
+    let machine = &mut *call.machine;
+    let address = LinearAddr::new(address);
+    let pointer = machine
+        .vmm
+        .is_bad_read_ptr(&mut machine.mmu, address, size_bytes);
+    Ok((pointer == Pointer::Bad).into())
+}
+
+/// `IsBadWritePtr`: returns whether memory cannot be written.
+pub(super) fn is_bad_write_ptr<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [address, size_bytes] = call.arguments();
+    let machine = &mut *call.machine;
+    let address = LinearAddr::new(address);
+    let pointer = machine
+        .vmm
+        .is_bad_write_ptr(&mut machine.mmu, address, size_bytes);
+    Ok((pointer == Pointer::Bad).into())
+}
+
+/// `IsBadCodePtr`: returns whether code cannot be there.
+pub(super) fn is_bad_code_ptr<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [address] = call.arguments();
+    let machine = &mut *call.machine;
+    let address = LinearAddr::new(address);
+    let pointer = machine.vmm.is_bad_code_ptr(&mut machine.mmu, address);
+    Ok((pointer == Pointer::Bad).into())
+}
+
+/// `IsBadStringPtr`: returns whether a string cannot be read.
+pub(super) fn is_bad_string_ptr<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [address, limit] = call.arguments();
+    let machine = &mut *call.machine;
+    let address = LinearAddr::new(address);
+    let pointer = machine
+        .vmm
+        .is_bad_string_ptr(&mut machine.mmu, address, limit);
+    Ok((pointer == Pointer::Bad).into())
 }

@@ -340,6 +340,9 @@ pub(super) fn duplicate_handle<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, 
 /// `CloseHandle`
 pub(super) fn close_handle<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle] = call.arguments();
+    if call.close_open(handle).is_some() || super::output::is_standard(handle) {
+        return Ok(TRUE);
+    }
     let machine = &mut *call.machine;
     if machine.objects.close(handle).is_some() {
         return Ok(TRUE);

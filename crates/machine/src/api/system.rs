@@ -79,3 +79,49 @@ pub(super) fn set_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> 
         Err(error) => call.fail(error.win32_code()),
     })
 }
+
+/// `GlobalMemoryStatus`: fills a `MEMORYSTATUS`.
+pub(super) fn global_memory_status<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    const MEMORYSTATUS_BYTES: u32 = 32;
+    let [place] = call.arguments();
+    let status = call.machine.vmm.memory_status(call.machine.process);
+    let cut = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let words = [
+        MEMORYSTATUS_BYTES,
+        status.load_percent,
+        cut(status.total_physical_bytes),
+        cut(status.available_physical_bytes),
+        cut(status.total_page_file_bytes),
+        cut(status.available_page_file_bytes),
+        cut(status.total_virtual_bytes),
+        cut(status.available_virtual_bytes),
+    ];
+    for (index, word) in (0..).zip(words) {
+        call.put_u32(place.wrapping_add(index * 4), word)?;
+    }
+    Ok(0)
+}
+
+/// `GlobalMemoryStatusEx`: fills a `MEMORYSTATUSEX`, which must say its size.
+pub(super) fn global_memory_status_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    const MEMORYSTATUSEX_BYTES: u32 = 64;
+    let [place] = call.arguments();
+    if call.get_u32(place)? != MEMORYSTATUSEX_BYTES {
+        return Ok(call.fail(Win32Code::INVALID_PARAMETER));
+    }
+    let status = call.machine.vmm.memory_status(call.machine.process);
+    call.put_u32(place.wrapping_add(4), status.load_percent)?;
+    let amounts = [
+        status.total_physical_bytes,
+        status.available_physical_bytes,
+        status.total_page_file_bytes,
+        status.available_page_file_bytes,
+        status.total_virtual_bytes,
+        status.available_virtual_bytes,
+        0, // ullAvailExtendedVirtual
+    ];
+    for (index, amount) in (0..).zip(amounts) {
+        call.put_bytes(place.wrapping_add(8 + index * 8), &amount.to_le_bytes())?;
+    }
+    Ok(TRUE)
+}

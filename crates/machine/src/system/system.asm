@@ -30,4 +30,5 @@ _global_unwind2      proto C :DWORD
 
         include dispatch.asm
         include crt.asm
+        include msvcrt.asm
         end KiUserExceptionDispatcher

@@ -1,0 +1,132 @@
+//! What the system keeps for a process beside its memory: files, environment, clock, streams.
+
+use std::collections::BTreeMap;
+
+use pagefault_vmm::SectionId;
+
+use crate::files::{FilePath, Files, NoFiles, OpenFile};
+use crate::stdio::Streams;
+
+/// What the system keeps for a process.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) files: Box<dyn Files>,
+    /// The current folder.
+    pub(crate) folder: FilePath,
+    pub(crate) handles: FileHandles,
+    pub(crate) streams: Streams,
+    pub(crate) environment: BTreeMap<String, (String, String)>,
+    /// What follows the program's name on the command line.
+    pub(crate) arguments: String,
+    /// The handles that `GetStdHandle` gives.
+    pub(crate) standard: [u32; 3],
+    /// Sections that have a name.
+    pub(crate) sections: BTreeMap<String, SectionId>,
+    /// What `rand` goes on from.
+    pub(crate) seed: u32,
+    /// Where `strtok` goes on.
+    pub(crate) token: u32,
+    /// Buffers that functions of the C library return, by name of the function.
+    pub(crate) buffers: BTreeMap<&'static str, u32>,
+    /// What has been asked for by `FindFirstFile`, by handle.
+    pub(crate) searches: BTreeMap<u32, Search>,
+}
+
+/// A search for files.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub(crate) found: Vec<crate::files::FileInfo>,
+    pub(crate) next: usize,
+}
+
+impl Services {
+    pub(crate) fn new(arguments: &str) -> Self {
+        let environment = ENVIRONMENT
+            .map(|(name, value)| (name.to_uppercase(), (name.to_owned(), value.to_owned())));
+        Self {
+            files: Box::new(NoFiles),
+            folder: FilePath::default(),
+            handles: FileHandles::default(),
+            streams: Streams::new(),
+            environment: environment.into_iter().collect(),
+            arguments: arguments.to_owned(),
+            standard: STANDARD_HANDLES,
+            sections: BTreeMap::new(),
+            seed: 1,
+            token: 0,
+            buffers: BTreeMap::new(),
+            searches: BTreeMap::new(),
+        }
+    }
+}
+
+/// The handles of standard input, output and error.
+pub(crate) const STANDARD_HANDLES: [u32; 3] = [3, 7, 11];
+
+/// The environment of every process.
+const ENVIRONMENT: [(&str, &str); 10] = [
+    ("ComSpec", "C:\\WINDOWS\\system32\\cmd.exe"),
+    ("NUMBER_OF_PROCESSORS", "1"),
+    ("OS", "Windows_NT"),
+    ("PATH", "C:\\WINDOWS\\system32;C:\\WINDOWS"),
+    ("PROCESSOR_ARCHITECTURE", "x86"),
+    ("SystemDrive", "C:"),
+    ("SystemRoot", "C:\\WINDOWS"),
+    ("TEMP", "C:\\"),
+    ("TMP", "C:\\"),
+    ("windir", "C:\\WINDOWS"),
+];
+
+bitflags::bitflags! {
+    /// What a file was opened for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct FileUse: u8 {
+        const READ = 1 << 0;
+        const WRITE = 1 << 1;
+        /// `FILE_FLAG_DELETE_ON_CLOSE`
+        const DELETE_ON_CLOSE = 1 << 2;
+    }
+}
+
+/// A file that a program has opened.
+#[derive(Debug)]
+pub(crate) struct FileObject {
+    pub(crate) file: Box<dyn OpenFile>,
+    pub(crate) path: FilePath,
+    pub(crate) position: u64,
+    pub(crate) uses: FileUse,
+}
+
+/// The open files by handle.
+#[derive(Debug, Default)]
+pub(crate) struct FileHandles {
+    files: BTreeMap<u32, FileObject>,
+    given: u32,
+}
+
+impl FileHandles {
+    /// The first handle of a file, below those of the memory manager.
+    const FIRST: u32 = 0x40_0000;
+    const STEP: u32 = 4;
+
+    /// Returns a new handle.
+    pub(crate) fn number(&mut self) -> u32 {
+        let handle = Self::FIRST.wrapping_add(self.given.wrapping_mul(Self::STEP));
+        self.given = self.given.wrapping_add(1);
+        handle
+    }
+
+    pub(crate) fn insert(&mut self, file: FileObject) -> u32 {
+        let handle = self.number();
+        self.files.insert(handle, file);
+        handle
+    }
+
+    pub(crate) fn get(&mut self, handle: u32) -> Option<&mut FileObject> {
+        self.files.get_mut(&handle)
+    }
+
+    pub(crate) fn remove(&mut self, handle: u32) -> Option<FileObject> {
+        self.files.remove(&handle)
+    }
+}
