@@ -1,7 +1,5 @@
 //! The process and its last error.
 
-use pagefault_vmm::Win32Code;
-
 use crate::api::{Call, Stop};
 use crate::watch::Watch;
 
