@@ -197,6 +197,14 @@ impl Context {
         }
     }
 
+    /// Returns whether it loads a segment register with another selector.
+    pub(crate) fn changes_segments(&self, registers: &Registers) -> bool {
+        self.parts().contains(Parts::SEGMENTS)
+            && SEGMENTS
+                .iter()
+                .any(|&(at, register)| low(self.word(at)) != low(selector(registers, register)))
+    }
+
     /// Loads the parts that the context names into a thread's registers. What a program may not
     /// set stays, and a selector that refers to nothing loads as an empty one.
     pub(crate) fn load(&self, registers: &mut Registers, descriptors: &DescriptorTable) {

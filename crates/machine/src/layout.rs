@@ -20,7 +20,13 @@ pub(crate) const PEB: u32 = 0x7FFD_E000;
 pub(crate) const TEB: u32 = 0x7FFD_F000;
 
 /// TEBs for which there is room below the PEB, beside that of the first thread.
-pub(crate) const SYSTEM_TEBS: u32 = 14;
+pub(crate) const SYSTEM_TEBS: u32 = 8;
+/// Texts that the PEB refers to, at the start of the region.
+pub(crate) const STRINGS: u32 = ENVIRONMENT_BASE;
+/// The room for them: two pages.
+pub(crate) const STRINGS_BYTES: u32 = 0x2000;
+/// The page that the kernel shares with every process, `KUSER_SHARED_DATA`.
+pub(crate) const SHARED_DATA: u32 = 0x7FFE_0000;
 
 /// Fields of the TEB, as offsets. Public Windows headers document the first ones as `NT_TIB`.
 pub(crate) mod teb {
@@ -36,6 +42,8 @@ pub(crate) mod teb {
     pub(crate) const PROCESS_ID: u32 = 0x20;
     /// The thread id.
     pub(crate) const THREAD_ID: u32 = 0x24;
+    /// `ThreadLocalStoragePointer`
+    pub(crate) const LOCAL_STORAGE: u32 = 0x2C;
     /// The linear address of the PEB.
     pub(crate) const PEB: u32 = 0x30;
     /// `LastErrorValue`.
@@ -56,10 +64,54 @@ pub(crate) mod teb {
 pub(crate) mod peb {
     /// `BeingDebugged`, a byte.
     pub(crate) const BEING_DEBUGGED: u32 = 0x02;
+    /// `Mutant`
+    pub(crate) const MUTANT: u32 = 0x04;
     /// `ImageBaseAddress`
     pub(crate) const IMAGE_BASE: u32 = 0x08;
+    /// `Ldr`
+    pub(crate) const LOADER: u32 = 0x0C;
+    /// `ProcessParameters`
+    pub(crate) const PARAMETERS: u32 = 0x10;
+    /// `ProcessHeap`
+    pub(crate) const PROCESS_HEAP: u32 = 0x18;
     /// `CrossProcessFlags`: among others, which lists have vectored handlers.
     pub(crate) const CROSS_PROCESS_FLAGS: u32 = 0x28;
+    /// `NumberOfProcessors`
+    pub(crate) const PROCESSORS: u32 = 0x64;
+    /// `OSMajorVersion`
+    pub(crate) const MAJOR_VERSION: u32 = 0xA4;
+    /// `OSMinorVersion`
+    pub(crate) const MINOR_VERSION: u32 = 0xA8;
+    /// `OSBuildNumber`, 16 bits
+    pub(crate) const BUILD: u32 = 0xAC;
+    /// `OSPlatformId`
+    pub(crate) const PLATFORM: u32 = 0xB0;
+    /// `ImageSubsystem`
+    pub(crate) const SUBSYSTEM: u32 = 0xB4;
+    /// `ImageSubsystemMajorVersion`
+    pub(crate) const SUBSYSTEM_MAJOR: u32 = 0xB8;
+}
+
+/// Fields of `KUSER_SHARED_DATA`, as offsets. Times have their upper half twice.
+pub(crate) mod shared {
+    /// `TickCountMultiplier`
+    pub(crate) const TICK_MULTIPLIER: u32 = 0x04;
+    /// `InterruptTime`
+    pub(crate) const INTERRUPT_TIME: u32 = 0x08;
+    /// `SystemTime`
+    pub(crate) const SYSTEM_TIME: u32 = 0x14;
+    /// `NtSystemRoot`
+    pub(crate) const SYSTEM_ROOT: u32 = 0x30;
+    /// `NtProductType`
+    pub(crate) const PRODUCT_TYPE: u32 = 0x264;
+    /// `ProductTypeIsValid`
+    pub(crate) const PRODUCT_TYPE_VALID: u32 = 0x268;
+    /// `NtMajorVersion`
+    pub(crate) const MAJOR_VERSION: u32 = 0x26C;
+    /// `NtMinorVersion`
+    pub(crate) const MINOR_VERSION: u32 = 0x270;
+    /// `TickCount`
+    pub(crate) const TICK_COUNT: u32 = 0x320;
 }
 
 /// What ends the chain of exception registrations.

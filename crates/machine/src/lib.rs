@@ -55,11 +55,13 @@ mod console;
 mod context;
 mod debug;
 mod decimal;
+mod environment;
 mod error;
 mod files;
 mod format;
 mod layout;
 mod load;
+mod local;
 mod machine;
 mod map;
 mod objects;
@@ -88,6 +90,7 @@ pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
 pub use files::{Creation, FileError, FileInfo, FileMode, FilePath, Files, NoFiles, OpenFile};
 pub use load::LoadError;
+pub use local::ThreadLocalError;
 pub use machine::{
     Aslr, DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,
     DEFAULT_STACK_RESERVE_BYTES, Machine, MachineConfig, MissingCall, Outcome,

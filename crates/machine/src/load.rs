@@ -15,13 +15,17 @@ use thiserror::Error;
 use crate::api::{Modules, RETURN_ADDRESS};
 use crate::console::Console;
 use crate::debug::DebugInfo;
-use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, TEB, THREAD_ID, peb};
+use crate::layout::{
+    ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, SHARED_DATA, STRINGS, STRINGS_BYTES, TEB, THREAD_ID,
+};
+use crate::local::ThreadLocalError;
 use crate::machine::{Aslr, Machine, MachineConfig};
 use crate::objects::{Object, Objects};
 use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
 use crate::schedule::{FS_SELECTOR, LONE_TURN, teb_descriptor};
 use crate::services::Services;
 use crate::sites::CallSites;
+use crate::spawn::{Attach, call_first};
 use crate::system::SystemCode;
 use crate::thread::{Thread, ThreadId, Threads};
 use crate::vectored::Vectored;
@@ -76,6 +80,9 @@ pub enum LoadError {
         /// Its size in bytes.
         size: u32,
     },
+    /// The program's data for its first thread cannot be made.
+    #[error("the data of the first thread cannot be made: {0}")]
+    ThreadLocal(#[from] ThreadLocalError),
     /// The program imports more functions than there is room for.
     #[error("too many imported functions that are not emulated: no room for {name}")]
     Imports {
@@ -157,6 +164,7 @@ impl<W: Watch> Machine<W> {
                 reserve: config.stack_reserve_bytes,
                 commit: config.stack_commit_bytes,
             },
+            thread_local: program.thread_local.clone(),
             tls_indexes: BTreeSet::new(),
             vectored: Vectored::default(),
             refused: Vec::new(),
@@ -168,7 +176,9 @@ impl<W: Watch> Machine<W> {
         machine.map_system()?;
         machine.map_system_code(SystemCode::get().image())?;
         machine.make_first_stack(config, program.stack)?;
-        machine.start(program);
+        machine.fill_environment(config);
+        machine.protect(Part::SHARED, SHARED_DATA, PAGE_SIZE, PAGE_READONLY)?;
+        machine.start(program)?;
         // The program begins with a cold TLB and with nothing counted.
         machine.mmu.flush_all();
         machine.mmu.reset_statistics();
@@ -259,11 +269,10 @@ impl<W: Watch> Machine<W> {
         self.reserve(Part::ENVIRONMENT, ENVIRONMENT_BASE, ENVIRONMENT_BYTES)?;
         self.commit(Part::ENVIRONMENT, PEB, PAGE_SIZE, PAGE_READWRITE)?;
         self.commit(Part::ENVIRONMENT, TEB, PAGE_SIZE, PAGE_READWRITE)?;
-        self.fill(
-            Part::ENVIRONMENT,
-            PEB + peb::IMAGE_BASE,
-            &self.image.start.to_le_bytes(),
-        )
+        self.commit(Part::ENVIRONMENT, STRINGS, STRINGS_BYTES, PAGE_READWRITE)?;
+        self.reserve(Part::SHARED, SHARED_DATA, PAGE_SIZE)?;
+        self.commit(Part::SHARED, SHARED_DATA, PAGE_SIZE, PAGE_READWRITE)?;
+        Ok(())
     }
 
     /// Makes the modules at whose addresses the emulated functions are.
@@ -303,14 +312,19 @@ impl<W: Watch> Machine<W> {
     }
 
     /// Sets the registers as at the entry point.
-    fn start(&mut self, program: &Program) {
+    fn start(&mut self, program: &Program) -> Result<(), LoadError> {
         let top = self.threads.current().stack.end;
         let esp = self.put_start_frame(TEB, top, &[RETURN_ADDRESS]);
         let entry = self.image.start.wrapping_add(program.entry);
+        let callbacks = self.make_local(TEB)?;
+        let image_base = self.image.start;
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Esp, esp);
         registers.set_gpr(Reg::Ebx, PEB);
         registers.set_eip(entry);
+        if let Some(list) = callbacks {
+            call_first(registers, list, image_base, Attach::Process);
+        }
         let descriptor = teb_descriptor(TEB);
         registers.set_segment(SegmentRegister::Fs, Segment::new(FS_SELECTOR, descriptor));
         self.set_teb(TEB);
@@ -319,6 +333,7 @@ impl<W: Watch> Machine<W> {
             has_ended: false,
         };
         self.objects.add(object, None);
+        Ok(())
     }
 
     fn reserve(&mut self, what: Part, addr: u32, size_bytes: u32) -> Result<u32, LoadError> {
@@ -421,6 +436,7 @@ impl Part {
     const ENVIRONMENT: Self = Self("the thread environment block");
     const SYSTEM: Self = Self("the system's modules");
     const STACK: Self = Self("the stack");
+    const SHARED: Self = Self("the data that the kernel shares");
 }
 
 /// Returns where the image goes: where it wants to be, or elsewhere if that is asked for and it can.

@@ -12,9 +12,11 @@ use crate::console::Console;
 use crate::context::Context;
 use crate::debug::DebugInfo;
 use crate::files::Files;
-use crate::layout::{ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SYSTEM_CODE_BASE, teb};
+use crate::layout::{
+    ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SHARED_DATA, SYSTEM_CODE_BASE, teb,
+};
 use crate::objects::Objects;
-use crate::program::StackSize;
+use crate::program::{StackSize, ThreadLocal};
 use crate::raise::RefusedAccess;
 use crate::record::Record;
 use crate::report::ExceptionReport;
@@ -154,6 +156,8 @@ pub struct Machine<W: Watch> {
     pub(crate) turn_left: u64,
     /// The stack of a thread that asks for no other.
     pub(crate) stack_size: StackSize,
+    /// What the program has for each thread.
+    pub(crate) thread_local: Option<ThreadLocal>,
     /// Indexes of thread-local storage that are in use.
     pub(crate) tls_indexes: BTreeSet<u32>,
     /// What `SetErrorMode` has set.
@@ -371,6 +375,7 @@ impl<W: Watch> Machine<W> {
     pub(crate) fn purpose(&self, addr: LinearAddr) -> Option<&'static str> {
         let addr = addr.bits();
         let system = Modules::host_calls();
+        let shared = SHARED_DATA..SHARED_DATA + PAGE_SIZE;
         let code = SYSTEM_CODE_BASE..SYSTEM_CODE_BASE + MODULE_BYTES;
         let environment = ENVIRONMENT_BASE..ENVIRONMENT_BASE + ENVIRONMENT_BYTES;
         [
@@ -378,6 +383,7 @@ impl<W: Watch> Machine<W> {
             (self.threads.current().stack.clone(), "the stack"),
             (system, "the emulated functions of the system"),
             (code, "the system's code"),
+            (shared, "the data that the kernel shares"),
             (environment, "the thread and process environment blocks"),
         ]
         .into_iter()

@@ -1,7 +1,9 @@
 //! Exceptions, as the kernel passes them to the program: record and context go onto the stack, and
 //! the thread goes on in the dispatcher (`system/dispatch.asm`).
 
-use pagefault_cpu::{Eflags, Exception, Reg, SegmentRegister, Vector};
+use std::sync::OnceLock;
+
+use pagefault_cpu::{DescriptorTable, Eflags, Exception, Reg, SegmentRegister, Vector};
 use pagefault_vmm::mmu::{LinearAddr, Privilege, Walk, Word};
 use pagefault_vmm::{MemoryState, Resolution};
 
@@ -170,7 +172,7 @@ impl<W: Watch> Machine<W> {
         }
         let registers = self.cpu.registers_mut();
         registers.set_gpr(Reg::Esp, esp);
-        registers.set_eip(SystemCode::get().entry("KiUserExceptionDispatcher"));
+        registers.set_eip(SystemCode::get().dispatcher());
         // Or the dispatcher would be stepped through, too.
         let flags = registers.eflags() - Eflags::TRAP - Eflags::ALIGNMENT_CHECK;
         registers.set_eflags(flags);
@@ -203,6 +205,13 @@ impl<W: Watch> Machine<W> {
 
     /// Sets the registers of the thread that runs to those of a context.
     pub(crate) fn load_context(&mut self, context: &Context) {
+        if !context.changes_segments(self.cpu.registers()) {
+            // No descriptor is asked for: any table does.
+            static NO_TABLE: OnceLock<DescriptorTable> = OnceLock::new();
+            let none = NO_TABLE.get_or_init(DescriptorTable::new);
+            context.load(self.cpu.registers_mut(), none);
+            return;
+        }
         let descriptors = std::mem::take(self.cpu.descriptors_mut());
         context.load(self.cpu.registers_mut(), &descriptors);
         *self.cpu.descriptors_mut() = descriptors;
@@ -256,15 +265,27 @@ impl<W: Watch> Machine<W> {
 
     /// Returns the address that explains an exception: where it is about another one, that one's.
     fn origin_of(&mut self, record: &Record) -> u32 {
-        /// `ExceptionAddress` in a record.
+        /// `ExceptionRecord` and `ExceptionAddress` in a record.
+        const OTHER_OFFSET: u32 = 8;
         const ADDRESS_OFFSET: u32 = 12;
-        let is_ours = SystemCode::procedure_at(record.addr) == Some("RaiseOver");
-        if record.other == 0 || !is_ours {
-            return record.addr;
+        /// Records that are followed: more are a circle.
+        const MAX_FOLLOWED: u32 = 16;
+        let (mut addr, mut other) = (record.addr, record.other);
+        for _ in 0..MAX_FOLLOWED {
+            let is_ours = SystemCode::procedure_at(addr) == Some("RaiseOver");
+            let at = LinearAddr::new(other);
+            let next = self
+                .vmm
+                .read_u32(&mut self.mmu, at.wrapping_add(OTHER_OFFSET));
+            let its = self
+                .vmm
+                .read_u32(&mut self.mmu, at.wrapping_add(ADDRESS_OFFSET));
+            let (true, Ok(next), Ok(its)) = (is_ours && other != 0, next, its) else {
+                break;
+            };
+            (addr, other) = (its, next);
         }
-        let at = LinearAddr::new(record.other).wrapping_add(ADDRESS_OFFSET);
-        let other = self.vmm.read_u32(&mut self.mmu, at);
-        other.unwrap_or(record.addr)
+        addr
     }
 }
 

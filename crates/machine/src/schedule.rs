@@ -52,6 +52,7 @@ impl<W: Watch> Machine<W> {
 
     /// Ends the turn of the current thread, if there are others.
     pub(crate) fn end_turn(&mut self) -> Result<(), Outcome> {
+        self.tick();
         if !self.threads.has_others() {
             self.turn_left = LONE_TURN;
             return Ok(());

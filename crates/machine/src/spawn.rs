@@ -8,10 +8,13 @@ use pagefault_vmm::{
     AllocError, AllocRequest, AllocationType, Caller, FreeRequest, MEM_DECOMMIT, Profile,
 };
 
+use thiserror::Error;
+
 use crate::api::RETURN_ADDRESS;
 use crate::layout::{
     END_OF_EXCEPTION_LIST, ENVIRONMENT_BASE, PEB, PROCESS_ID, SYSTEM_TEBS, TEB, teb,
 };
+use crate::local::ThreadLocalError;
 use crate::machine::Machine;
 use crate::objects::{Object, ObjectId};
 use crate::program::StackSize;
@@ -30,6 +33,39 @@ const MAX_STACK_BYTES: u32 = 1 << 30;
 const MIN_GROWTH_BYTES: u32 = 2 * PAGE_SIZE;
 /// The size of a stack slot in bytes.
 const SLOT_BYTES: u32 = 4;
+
+/// Why a thread cannot be made.
+#[derive(Clone, Copy, Debug, Error)]
+pub(crate) enum SpawnError {
+    /// There is no room for its stack or its TEB.
+    #[error(transparent)]
+    Alloc(#[from] AllocError),
+    /// Its data cannot be made.
+    #[error(transparent)]
+    ThreadLocal(#[from] ThreadLocalError),
+}
+
+/// Why the functions of a TLS directory are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attach {
+    /// `DLL_PROCESS_ATTACH`
+    Process,
+    /// `DLL_THREAD_ATTACH`
+    Thread,
+}
+
+/// Has a thread call the functions of a list, before it goes where EIP points.
+pub(crate) fn call_first(registers: &mut Registers, list: u32, image_base: u32, why: Attach) {
+    let reason = match why {
+        Attach::Process => 1,
+        Attach::Thread => 2,
+    };
+    registers.set_gpr(Reg::Ebp, registers.eip());
+    registers.set_gpr(Reg::Esi, list);
+    registers.set_gpr(Reg::Edi, image_base);
+    registers.set_gpr(Reg::Ebx, reason);
+    registers.set_eip(SystemCode::get().entry("CallFirst"));
+}
 
 /// A stack.
 #[derive(Clone, Debug)]
@@ -50,13 +86,13 @@ pub(crate) struct Start {
 
 impl<W: Watch> Machine<W> {
     /// Makes a thread that is suspended once. Nothing is left of one that cannot be made.
-    pub(crate) fn spawn(&mut self, start: Start) -> Result<(ThreadId, ObjectId), AllocError> {
+    pub(crate) fn spawn(&mut self, start: Start) -> Result<(ThreadId, ObjectId), SpawnError> {
         let stack = self.make_stack(start.stack)?;
         let teb = match self.make_teb() {
             Ok(teb) => teb,
             Err(error) => {
                 self.release(stack.range.start);
-                return Err(error);
+                return Err(error.into());
             }
         };
         let id = self.threads.new_id();
@@ -70,6 +106,15 @@ impl<W: Watch> Machine<W> {
         registers.set_eip(start.function);
         let segment = Segment::new(FS_SELECTOR, teb_descriptor(teb));
         registers.set_segment(SegmentRegister::Fs, segment);
+        match self.make_local(teb) {
+            Ok(Some(list)) => call_first(&mut registers, list, self.image.start, Attach::Thread),
+            Ok(None) => {}
+            Err(error) => {
+                self.release(stack.range.start);
+                self.free_teb(teb);
+                return Err(error.into());
+            }
+        }
         let mut thread = Thread::new(id, teb, stack.range, registers);
         thread.suspended = 1;
         self.threads.add(thread);

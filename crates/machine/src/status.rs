@@ -21,6 +21,8 @@ impl Status {
     pub const ACCESS_VIOLATION: Self = Self(0xC000_0005);
     /// `STATUS_IN_PAGE_ERROR`
     pub const IN_PAGE_ERROR: Self = Self(0xC000_0006);
+    /// `STATUS_INVALID_PARAMETER`
+    pub const INVALID_PARAMETER: Self = Self(0xC000_000D);
     /// `STATUS_ILLEGAL_INSTRUCTION`
     pub const ILLEGAL_INSTRUCTION: Self = Self(0xC000_001D);
     /// `STATUS_ARRAY_BOUNDS_EXCEEDED`
@@ -74,6 +76,7 @@ impl Status {
         (Self::SINGLE_STEP, "single step"),
         (Self::ACCESS_VIOLATION, "access violation"),
         (Self::IN_PAGE_ERROR, "in-page error"),
+        (Self::INVALID_PARAMETER, "invalid parameter"),
         (Self::ILLEGAL_INSTRUCTION, "illegal instruction"),
         (Self::ARRAY_BOUNDS_EXCEEDED, "array bounds exceeded"),
         (

@@ -31,6 +31,8 @@ impl IncludeFiles for BuiltIn {
 #[derive(Debug)]
 pub(crate) struct SystemCode {
     image: Image,
+    /// Where a thread goes on that has raised an exception.
+    dispatcher: u32,
 }
 
 impl SystemCode {
@@ -50,9 +52,23 @@ impl SystemCode {
             image_base: SYSTEM_CODE_BASE,
         };
         match link(&assembled.object, &options) {
-            Ok(image) => Self { image },
+            Ok(image) => Self::new(image),
             Err(error) => unreachable!("our own code links: {error}"),
         }
+    }
+
+    fn new(image: Image) -> Self {
+        let mut code = Self {
+            image,
+            dispatcher: 0,
+        };
+        code.dispatcher = code.entry("KiUserExceptionDispatcher");
+        code
+    }
+
+    /// Returns where a thread goes on that has raised an exception.
+    pub(crate) fn dispatcher(&self) -> u32 {
+        self.dispatcher
     }
 
     /// Returns the linked code.
@@ -101,7 +117,7 @@ impl SystemCode {
 
     /// Returns the name of the procedure that an address belongs to.
     pub(crate) fn procedure_at(addr: u32) -> Option<&'static str> {
-        let Self { image } = Self::get();
+        let Self { image, .. } = Self::get();
         let code = image.segments.iter().find(|segment| {
             addr.checked_sub(segment.addr)
                 .is_some_and(|offset| offset < segment.size)

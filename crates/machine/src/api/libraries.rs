@@ -111,6 +111,13 @@ impl Modules {
         header
     }
 
+    /// Returns the address, the size and the name of each library.
+    pub(crate) fn all<W: Watch>() -> impl Iterator<Item = (u32, u32, &'static str)> {
+        Self::extents::<W>()
+            .zip(Table::<W>::LIBRARIES)
+            .map(|((base, size), library)| (base, size, library.name))
+    }
+
     /// Returns the library of that name: a file name with or without a folder and an ending.
     pub(crate) fn named<W: Watch>(name: &str) -> Option<ModuleId> {
         let name = file_name(name);

@@ -55,6 +55,26 @@ KiUserExceptionDispatcher proc
         int     3
 KiUserExceptionDispatcher endp
 
+; Where a thread starts that has functions to call first: ESI points to their list, EDI is the
+; image, EBX the reason, EBP the place to go to.
+CallFirst proc
+next:   mov     eax, [esi]
+        add     esi, 4
+        .if eax
+            push 0
+            push ebx
+            push edi
+            call eax
+            jmp next
+        .endif
+        mov     eax, ebp
+        mov     ebx, fs:[TEB_PEB]
+        xor     ebp, ebp
+        xor     esi, esi
+        xor     edi, edi
+        jmp     eax
+CallFirst endp
+
 ; Stops under a debugger.
 DebugBreak proc
         int     3
@@ -161,7 +181,7 @@ IsFrame proc frame:DWORD
         .if ecx >= fs:[TEB_STACK_LIMIT] && ecx < fs:[TEB_STACK_BASE]
             jmp bad
         .endif
-        .if ecx == offset TopHandler
+        .if ecx == offset TopHandler || ecx == offset NestedHandler || ecx == offset CollidedHandler
             mov eax, TRUE
             ret
         .endif
