@@ -238,7 +238,10 @@ fn bad_inputs_end_with_a_clear_error() {
             write("text", b"This is a letter.\nIt is no trace.\n"),
             "no trace in a known format",
         ),
-        (write("zeros", &vec![0; 1 << 16]), "no trace in a known format"),
+        (
+            write("zeros", &vec![0; 1 << 16]),
+            "no trace in a known format",
+        ),
         (write("empty", b""), "the trace is empty"),
         (write("xz", b"\xFD7zXZ\0..."), "xz -dc"),
         (folder.join("nowhere").display().to_string(), "cannot read"),

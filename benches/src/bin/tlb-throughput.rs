@@ -124,7 +124,9 @@ fn records(source: impl Read) -> Result<Vec<Record>, pagefault_tlbsim::ReadError
 
 fn record(records: &[Record]) -> io::Result<Vec<u8>> {
     let mut recorder = Recorder::new(Vec::new());
-    records.iter().for_each(|record| recorder.record(record));
+    for record in records {
+        recorder.record(record);
+    }
     Ok(recorder.finish()?.0)
 }
 
