@@ -7,6 +7,10 @@ const ALL_DIGITS: usize = 767;
 /// Digits beyond the wanted ones at which a tie can be told from its neighbours, as a rule.
 const SPARE_DIGITS: usize = 20;
 
+/// Digits that tell where a number's first one stands: with fewer, one that is all nines would round
+/// up to the next power of ten.
+const PLACING_DIGITS: usize = 40;
+
 /// A number as decimal digits: `0.d1 d2 d3 … * 10^point`.
 struct Digits {
     digits: Vec<u8>,
@@ -74,7 +78,7 @@ pub(crate) fn fixed(value: f64, precision: usize, keeps_point: bool) -> String {
     let whole = if value == 0.0 {
         1
     } else {
-        split(value, 1).point
+        split(value, PLACING_DIGITS).point
     };
     let precision_signed = i32::try_from(precision).unwrap_or(i32::MAX);
     let count = whole.saturating_add(precision_signed);
