@@ -9,7 +9,7 @@ use pagefault_cpu::{
 };
 use pagefault_mmu::{AcFlag, LinearAddr, PageFault, Privilege};
 
-use crate::golden::mmu::judge::{Differences, NotRun, hex};
+use crate::golden::mmu::judge::{Differences, NotRun, Verdict, entry, hex};
 use crate::golden::mmu::stage::{Stage, phys};
 use crate::golden::table::Row;
 
@@ -185,7 +185,37 @@ impl Ended {
     }
 }
 
+/// Where a row tells what memory holds afterwards.
+pub(super) struct Afterwards<'a> {
+    /// The pages: column of the state, linear address, column of the entry.
+    pub(super) pages: &'static [(&'static str, u32, &'static str)],
+    /// Columns of dwords: the page, the offset.
+    pub(super) memory: &'static [(&'static str, usize, u32)],
+    /// Where the pages lie.
+    pub(super) frames: &'a [u32],
+}
+
 impl Outcome {
+    /// Compares everything that the row tells: how it ended, the entries, memory.
+    pub(super) fn judge(&self, row: Row<'_>, stage: &Stage, after: &Afterwards<'_>) -> Verdict {
+        let mut differences = Differences::default();
+        self.compare(row, stage, &mut differences)?;
+        for &(_, addr, column) in after.pages {
+            if let Some(expected) = entry(row, column)? {
+                differences.compare_entry(column, expected, stage.get(stage.pte_at(addr)));
+            }
+        }
+        if let Some(expected) = entry(row, "pde_after")? {
+            let at = stage.pde_at(after.pages[0].1);
+            differences.compare_entry("pde_after", expected, stage.get(at));
+        }
+        for &(column, page, offset) in after.memory {
+            let found = stage.dword(after.frames[page] + offset);
+            differences.compare_hex(column, hex(row, column)?, found);
+        }
+        Ok(differences)
+    }
+
     /// Compares the result, error code, CR2, EIP and registers with the row's columns.
     pub(super) fn compare(
         &self,

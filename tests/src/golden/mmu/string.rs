@@ -3,8 +3,8 @@
 use pagefault_cpu::{Eflags, Reg};
 use pagefault_mmu::MmuConfig;
 
-use crate::golden::mmu::judge::{Differences, NotRun, Verdict, entry, hex, number};
-use crate::golden::mmu::program::Program;
+use crate::golden::mmu::judge::{NotRun, Verdict, hex, number};
+use crate::golden::mmu::program::{Afterwards, Program};
 use crate::golden::mmu::stage::{Registers, Stage, map_states, privilege};
 use crate::golden::table::Row;
 
@@ -53,22 +53,15 @@ pub(super) fn replay(row: Row<'_>, config: &MmuConfig) -> Verdict {
 
     let outcome = program.run(&mut stage)?;
 
-    let mut differences = Differences::default();
-    outcome.compare(row, &stage, &mut differences)?;
-    for (_, addr, column) in PAGES {
-        if let Some(expected) = entry(row, column)? {
-            differences.compare_entry(column, expected, stage.get(stage.pte_at(addr)));
-        }
-    }
-    if let Some(expected) = entry(row, "pde_after")? {
-        let at = stage.pde_at(PAGES[0].1);
-        differences.compare_entry("pde_after", expected, stage.get(at));
-    }
-    for (column, page, offset) in MEMORY {
-        let found = stage.dword(frames[page] + offset);
-        differences.compare_hex(column, hex(row, column)?, found);
-    }
-    Ok(differences)
+    outcome.judge(
+        row,
+        &stage,
+        &Afterwards {
+            pages: &PAGES,
+            memory: &MEMORY,
+            frames: &frames,
+        },
+    )
 }
 
 /// Reads a name as `repmovsb`, `repnescasb` or `movs32`.
