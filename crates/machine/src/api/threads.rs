@@ -263,6 +263,17 @@ pub(super) fn set_thread_priority<W: Watch>(call: &mut Call<'_, W>) -> Result<u3
     Ok(TRUE)
 }
 
+/// Reads a context from the program's memory.
+fn context_at<W: Watch>(call: &mut Call<'_, W>, at: LinearAddr) -> Result<Context, Win32Code> {
+    let machine = &mut *call.machine;
+    let mut context = Context::empty();
+    let read = machine
+        .vmm
+        .copy_in(&mut machine.mmu, at, context.bytes_mut());
+    read.map(|()| context)
+        .map_err(pagefault_vmm::CopyError::win32_code)
+}
+
 /// `GetThreadContext`: stores the parts that the context's flags ask for.
 pub(super) fn get_thread_context<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle, place] = call.arguments();
@@ -270,14 +281,11 @@ pub(super) fn get_thread_context<W: Watch>(call: &mut Call<'_, W>) -> Result<u32
         return Ok(0);
     };
     let at = LinearAddr::new(place);
+    let mut context = match context_at(call, at) {
+        Ok(context) => context,
+        Err(code) => return Ok(call.fail(code)),
+    };
     let machine = &mut *call.machine;
-    let mut context = Context::empty();
-    let read = machine
-        .vmm
-        .copy_in(&mut machine.mmu, at, context.bytes_mut());
-    if let Err(error) = read {
-        return Ok(call.fail(error.win32_code()));
-    }
     let registers = if id == machine.threads.current_id() {
         machine.cpu.registers().clone()
     } else {
@@ -301,15 +309,11 @@ pub(super) fn set_thread_context<W: Watch>(call: &mut Call<'_, W>) -> Result<u32
     let Some(id) = living(call, handle) else {
         return Ok(0);
     };
-    let at = LinearAddr::new(place);
+    let context = match context_at(call, LinearAddr::new(place)) {
+        Ok(context) => context,
+        Err(code) => return Ok(call.fail(code)),
+    };
     let machine = &mut *call.machine;
-    let mut context = Context::empty();
-    let read = machine
-        .vmm
-        .copy_in(&mut machine.mmu, at, context.bytes_mut());
-    if let Err(error) = read {
-        return Ok(call.fail(error.win32_code()));
-    }
     if id == machine.threads.current_id() {
         machine.load_context(&context);
         // Where the context says; a thread that leaves EIP out goes on behind the call.
