@@ -27,22 +27,21 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let profile = if cfg!(debug_assertions) {
-            "dev"
-        } else {
-            "release"
-        };
-        let built = Command::new(cargo)
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "pagefault",
-                "--profile",
-                profile,
-            ])
-            .current_dir(project())
-            .status();
+        // As `cargo test --workspace` builds it for the command's own test, so that after that there
+        // is nothing to do: with other packages, features are resolved otherwise.
+        let mut build = Command::new(cargo);
+        build.args([
+            "test",
+            "--workspace",
+            "--test",
+            "version",
+            "--no-run",
+            "--quiet",
+        ]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let built = build.current_dir(project()).status();
         assert!(
             built.is_ok_and(|status| status.success()),
             "pagefault does not build"
