@@ -1,0 +1,1 @@
+//! A gdb remote server over a machine.
