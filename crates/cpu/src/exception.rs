@@ -99,7 +99,7 @@ impl From<PageFault> for Exception {
     fn from(fault: PageFault) -> Self {
         Self {
             vector: Vector::PAGE,
-            error_code: fault.code.bits(),
+            error_code: fault.error_code(),
             page_fault: Some(fault),
             class: Class::Fault,
         }

@@ -197,6 +197,12 @@ impl FrameNumber {
         self.byte((index & (ENTRIES_PAE - 1)) * 8)
     }
 
+    /// Returns the frame of a number that was one's.
+    #[inline(always)]
+    pub(crate) const fn from_whole(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Returns the frame whose number is the low 28 bits of `number`.
     #[inline(always)]
     pub(crate) const fn truncate(number: u32) -> Self {

@@ -69,9 +69,10 @@ pub enum FaultCause {
 bitflags! {
     /// The error code of a page fault.
     ///
-    /// SDM Vol. 3A, "Page-Fault Exceptions".
+    /// SDM Vol. 3A, "Page-Fault Exceptions". Of the 32 bits that the processor pushes, those that
+    /// are modelled lie in the low byte.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct ErrorCode: u32 {
+    pub struct ErrorCode: u8 {
         /// P: the walk reached present entries only; clear when an entry was not present.
         const PRESENT = 1 << 0;
         /// W/R: the access was a write.
@@ -137,9 +138,12 @@ impl PageFault {
 
     /// Returns the error code as the number that the processor pushes.
     pub fn error_code(&self) -> u32 {
-        self.code.bits()
+        u32::from(self.code.bits())
     }
 }
+
+/// A fault, and with it the result of any access to a small word, travels in one register.
+const _: () = assert!(size_of::<Result<u32, PageFault>>() == size_of::<u64>());
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,11 +15,10 @@ const LINES: usize = 256;
 
 /// A tag that no access asks for.
 pub(crate) const NO_TAG: u32 = 0;
-/// Tag bits beside the page: somebody's access (never all clear), and whose.
-const TAG_USER: u32 = 0b01;
-const TAG_SUPERVISOR: u32 = 0b11;
-/// What an implicit access asks for; no line has it.
-const TAG_IMPLICIT: u32 = 0b10;
+/// The tag bit beside the page that tells a line from an empty one.
+const TAG_VALID: u32 = 1;
+/// Where a tag says on whose behalf.
+const TAG_PRIVILEGE_SHIFT: u32 = 1;
 
 /// A remembered translation.
 #[derive(Clone, Copy, Debug)]
@@ -118,12 +117,8 @@ fn index(addr: LinearAddr) -> usize {
 /// Returns the tag of a line for the page of `addr`.
 #[inline(always)]
 pub(crate) fn tag(addr: LinearAddr, privilege: Privilege) -> u32 {
-    let privilege = match privilege {
-        Privilege::User => TAG_USER,
-        Privilege::Supervisor => TAG_SUPERVISOR,
-        Privilege::Implicit => TAG_IMPLICIT,
-    };
-    addr.bits() & !OFFSET_MASK | privilege
+    let privilege = (privilege as u32) << TAG_PRIVILEGE_SHIFT;
+    addr.bits() & !OFFSET_MASK | privilege | TAG_VALID
 }
 
 /// Returns the tag that an access asks for: that of its last byte.
@@ -133,13 +128,4 @@ pub(crate) fn tag(addr: LinearAddr, privilege: Privilege) -> u32 {
 #[inline(always)]
 pub(crate) fn tag_of<T: Word>(addr: LinearAddr, privilege: Privilege) -> u32 {
     tag(addr.wrapping_add(T::SIZE - 1), privilege)
-}
-
-/// Returns the tag under which a translation is remembered; none if it is not to be.
-#[inline(always)]
-pub(crate) fn tag_in(front: FrontArray, addr: LinearAddr, privilege: Privilege) -> u32 {
-    match (front, privilege) {
-        (FrontArray::On, Privilege::User | Privilege::Supervisor) => tag(addr, privilege),
-        (FrontArray::Off, _) | (_, Privilege::Implicit) => NO_TAG,
-    }
 }

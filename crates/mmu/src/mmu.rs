@@ -4,7 +4,7 @@ mod config;
 mod translate;
 
 use crate::addr::{FrameNumber, LinearAddr, PhysAddr};
-use crate::control::{AcFlag, Control, ControlFault, Cr0, Cr4};
+use crate::control::{AcFlag, Control, ControlFault, Cr0, Cr4, Mode, TwoLevel};
 use crate::directory::DirectoryCache;
 use crate::fault::{Access, AccessKind, PageFault, Privilege};
 use crate::front::{Front, FrontArray, Line, tag, tag_of};
@@ -64,6 +64,9 @@ pub struct Mmu<O: Observer = NoObserver> {
     use_front: FrontArray,
     /// Whether the TLB is of one level, and there is no paging-structure cache.
     has_one_level: bool,
+    /// The tables, as long as accesses may take the short way: two levels of them, and a TLB of one
+    /// level that holds small pages only.
+    short_way: Option<TwoLevel>,
     control: Control,
     tracked: TrackedFrames,
     directory: DirectoryCache,
@@ -101,6 +104,7 @@ impl<O: Observer> Mmu<O> {
             clock_at_reset: 0,
             use_front: config.front,
             has_one_level: config.tlb.has_one_level(),
+            short_way: None,
             control: Control::new(config.physical_bits),
             tracked: TrackedFrames::new(mem.frame_count()),
             directory: DirectoryCache::new(config.tlb.directory_entries),
@@ -474,6 +478,7 @@ impl<O: Observer> Mmu<O> {
     pub fn set_cr3(&mut self, bits: u32) -> Result<(), ControlFault> {
         self.control = self.control.with_cr3(bits, &self.mem)?;
         self.flush_non_global();
+        self.settle_way();
         Ok(())
     }
 
@@ -532,6 +537,7 @@ impl<O: Observer> Mmu<O> {
         self.tlb.flush_all();
         self.directory.clear();
         self.front.clear();
+        self.settle_way();
     }
 
     /// Drops everything that is not global.
@@ -578,6 +584,15 @@ impl<O: Observer> Mmu<O> {
         self.control = new;
         self.front.clear();
         self.directory.clear();
+        self.settle_way();
+    }
+
+    /// Finds out whether the short way is open.
+    fn settle_way(&mut self) {
+        self.short_way = match self.control.paging().mode {
+            Mode::TwoLevel(tables) if self.has_one_level && self.tlb.is_short() => Some(tables),
+            _ => None,
+        };
     }
 
     pub(crate) fn tlb(&self) -> &Tlb {

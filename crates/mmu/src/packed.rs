@@ -48,7 +48,7 @@ impl Packed {
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
     pub(crate) fn frame(self) -> FrameNumber {
-        FrameNumber::truncate(self.0 as u32)
+        FrameNumber::from_whole(self.0 as u32)
     }
 
     /// Returns the rights.
@@ -59,6 +59,17 @@ impl Packed {
     )]
     pub(crate) fn rights(self) -> Rights {
         Rights::from_bits_truncate((self.0 >> ATTRIBUTES_SHIFT) as u16)
+    }
+
+    /// Returns the rights with the other attributes left between them: for a test, which looks at
+    /// the rights that it asks for.
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the attributes have 16 bits"
+    )]
+    pub(crate) fn attributes(self) -> Rights {
+        Rights::from_bits_retain((self.0 >> ATTRIBUTES_SHIFT) as u16)
     }
 
     /// Returns how much may be, or is, held: no more than [`Self::mapped`].

@@ -16,7 +16,7 @@ use crate::entry::{PageSize, Rights};
 use crate::fault::AccessKind;
 use crate::mmu::MmuConfig;
 use crate::packed::Packed;
-use crate::tlb::array::{Array, Key, Sets, Touch, Ways};
+use crate::tlb::array::{Array, Key, Quad, Sets, Touch, Ways};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
 
@@ -187,6 +187,8 @@ pub(crate) struct Tlb {
     clock: u64,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
     holds_large: bool,
+    /// Whether there is no level but the first one for data, which then serves all accesses.
+    is_unified: bool,
 }
 
 impl Tlb {
@@ -214,7 +216,9 @@ impl Tlb {
                 small_sets[level] = arrays[for_small[level]].sets();
             }
         }
+        let is_unified = config.instruction.is_empty() && config.second.is_empty();
         Self {
+            is_unified,
             arrays,
             ways,
             levels,
@@ -235,10 +239,16 @@ impl Tlb {
         self.has(LevelId::L1Data)
     }
 
+    /// Returns whether one level, if any, serves all accesses.
+    #[inline(always)]
+    pub(crate) fn is_unified(&self) -> bool {
+        self.is_unified
+    }
+
     /// Returns the first level that serves this kind of access.
     #[inline(always)]
     pub(crate) fn first_level(&self, kind: AccessKind) -> LevelId {
-        if kind == AccessKind::Fetch && self.has(LevelId::L1Instruction) {
+        if kind == AccessKind::Fetch && !self.is_unified && self.has(LevelId::L1Instruction) {
             LevelId::L1Instruction
         } else {
             LevelId::L1Data
@@ -337,23 +347,47 @@ impl Tlb {
         })
     }
 
-    /// Puts a small page into the level, which does not hold it, if nothing is to be done but to
-    /// replace the oldest way of a small set; returns where, and the key that made room.
+    /// Returns whether first levels hold small pages only, in sets that are looked at together: the
+    /// short way is open.
+    pub(crate) fn is_short(&self) -> bool {
+        let first_levels = [LevelId::L1Data, LevelId::L1Instruction].into_iter();
+        let mut first_levels = first_levels.filter(|&level| self.has(level));
+        let are_quads = |level| self.small_sets[level as usize].are_quads();
+        self.is_present() && !self.holds_large && first_levels.all(are_quads)
+    }
+
+    /// Returns the page's set on the short way.
+    #[inline(always)]
+    pub(crate) fn quad(&self, level: LevelId, page: PageNumber) -> Quad {
+        self.small_sets[level as usize].quad(page.bits())
+    }
+
+    /// As [`Self::find`], on the short way.
+    #[inline(always)]
+    pub(crate) fn find_in(&self, level: LevelId, set: Quad, page: PageNumber) -> Option<Found> {
+        let key = key_of(page.bits(), PageSize::Small);
+        let slot = self.ways.find_in(set, key)?;
+        Some(Found {
+            place: Place::new(slot, self.small_sets[level as usize].touch()),
+            leaf: self.ways.payload(slot),
+        })
+    }
+
+    /// Puts a small page into its set, which does not hold it, if the policy is to replace the
+    /// oldest way; returns where, and the key that made room. On the short way.
     #[inline(always)]
     pub(crate) fn replace_oldest(
         &mut self,
         level: LevelId,
+        set: Quad,
         page: PageNumber,
         leaf: Packed,
     ) -> Option<(Place, Option<Key>)> {
-        let sets = self.small_sets[level as usize];
-        if leaf.is_large() || !sets.replaces_oldest() {
+        if !self.small_sets[level as usize].replaces_oldest() {
             return None;
         }
         let key = key_of(page.bits(), PageSize::Small);
-        let (slot, displaced) =
-            self.ways
-                .replace_oldest(sets, page.bits(), key, leaf, self.clock)?;
+        let (slot, displaced) = self.ways.replace_oldest(set, key, leaf, self.clock)?;
         Some((Place::new(slot, Touch::Stamp), displaced))
     }
 
@@ -412,8 +446,10 @@ impl Tlb {
     /// Drops what every level holds of the page: of a large page all of it, pieces included.
     #[inline(always)]
     pub(crate) fn invalidate(&mut self, page: PageNumber) {
-        for level in LevelId::ALL {
-            self.invalidate_small(level, page);
+        self.invalidate_small(LevelId::L1Data, page);
+        if !self.is_unified {
+            self.invalidate_small(LevelId::L1Instruction, page);
+            self.invalidate_small(LevelId::L2, page);
         }
         if self.holds_large {
             self.invalidate_large(page);

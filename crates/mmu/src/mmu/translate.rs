@@ -2,10 +2,9 @@
 
 use super::{HitRun, Mmu, Stored};
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr};
-use crate::control::Mode;
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
-use crate::front::{Line, NO_TAG, tag_in};
+use crate::front::{FrontArray, Line, NO_TAG, tag};
 use crate::observer::{DropCause, Observer};
 use crate::packed::Packed;
 use crate::tlb::array::Key;
@@ -111,40 +110,68 @@ impl<O: Observer> Mmu<O> {
         self.translate_as(addr, Access { kind, privilege })
     }
 
-    /// The model itself, as far as two-level tables and a TLB of one level go; fills the front array
-    /// on the way.
+    /// The model itself, on the short way: two-level tables and a TLB of one level. Fills the front
+    /// array on the way.
     ///
     /// What happens often is done here, in registers; each rare turn is a function that finishes the
     /// access on its own.
     #[inline(always)]
     fn translate_as(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
-        let Mode::TwoLevel(tables) = self.control.paging().mode else {
+        let Some(tables) = self.short_way else {
             return self.translate_otherwise(addr, access);
         };
-        if !self.has_one_level {
-            return self.translate_otherwise(addr, access);
-        }
         let kind = access.kind;
         let page = addr.page();
         let level = self.tlb.first_level(kind);
-        if let Some(outcome) = self.look_up_first(level, addr, access) {
-            return outcome;
+        let set = self.tlb.quad(level, page);
+        self.tlb.tick();
+        self.count_kind(kind);
+        let found = self.tlb.find_in(level, set, page);
+        self.observer
+            .look_up(level, addr, access.kind, found.is_some());
+        if let Some(found) = found {
+            return self.use_found(level, addr, access, found);
         }
+        *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
 
         let paging = self.control.paging();
         let (trail, outcome) = Trail::descend_two_level(&self.mem, paging, tables, addr);
-        self.count_walk(addr, &trail);
-        let leaf = match outcome {
-            Ok(leaf) => leaf,
-            Err(cause) => return Err(self.refuse(addr, access, cause)),
+        let leaf = match (outcome, trail.table) {
+            (Ok(leaf), Some(_)) => leaf,
+            (Ok(_), None) => return self.translate_missed(level, addr, access),
+            (Err(cause), _) => {
+                self.count_walk(addr, &trail);
+                return Err(self.refuse_missed(addr, access, cause));
+            }
         };
-        if !self.control.test(access).passes(leaf.rights()) {
-            return Err(self.refuse(addr, access, FaultCause::Protection));
+        self.count_walk(addr, &trail);
+        if !self.control.test(access).passes(leaf.attributes()) {
+            return Err(self.refuse_missed(addr, access, FaultCause::Protection));
         }
         self.mark(&trail, kind);
         let leaf = leaf.after(kind);
-        let place = self.fill(level, page, leaf);
+        let Some((place, displaced)) = self.tlb.replace_oldest(level, set, page, leaf) else {
+            return Ok(self.fill_and_remember(level, addr, access, leaf));
+        };
+        self.observer.fill(level, page.start());
+        if let Some(key) = displaced {
+            self.displace(level, key);
+        }
         Ok(self.remember(addr, access, leaf, place))
+    }
+
+    /// Translates an access that the TLB has nothing for: any mode, any page size.
+    #[inline(never)]
+    fn translate_missed(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<FrameNumber, PageFault> {
+        match self.walk_for(addr, access) {
+            Ok(leaf) => Ok(self.fill_and_remember(level, addr, access, leaf)),
+            Err(cause) => Err(self.refuse(addr, access, cause)),
+        }
     }
 
     /// The model of everything: any mode, any levels, and a paging-structure cache.
@@ -157,7 +184,6 @@ impl<O: Observer> Mmu<O> {
         if !self.control.is_paging() || !self.tlb.is_present() {
             return self.translate_without_tlb(addr, access);
         }
-        let page = addr.page();
         let level = self.tlb.first_level(access.kind);
         if let Some(outcome) = self.look_up_first(level, addr, access) {
             return outcome;
@@ -165,13 +191,7 @@ impl<O: Observer> Mmu<O> {
         if self.tlb.has(LevelId::L2) {
             return self.look_up_second(level, addr, access);
         }
-        match self.walk_for(addr, access) {
-            Ok(leaf) => {
-                let place = self.fill(level, page, leaf);
-                Ok(self.remember(addr, access, leaf, place))
-            }
-            Err(cause) => Err(self.refuse(addr, access, cause)),
-        }
+        self.translate_missed(level, addr, access)
     }
 
     /// Looks the page up in a first level. `None` is a miss.
@@ -187,16 +207,28 @@ impl<O: Observer> Mmu<O> {
         let found = self.tlb.find(level, addr.page());
         self.observer
             .look_up(level, addr, access.kind, found.is_some());
-        let Some(Found { place, leaf }) = found else {
+        let Some(found) = found else {
             let misses = &mut self.statistics.levels[level as usize].misses;
             *misses.of_mut(access.kind) += 1;
             return None;
         };
+        Some(self.use_found(level, addr, access, found))
+    }
+
+    /// Uses what a first level holds of the page.
+    #[inline(always)]
+    fn use_found(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+        Found { place, leaf }: Found,
+    ) -> Result<FrameNumber, PageFault> {
         self.tlb.touch(place);
-        if !self.suffices(leaf.rights(), access) {
-            return Some(self.rewalk(level, addr, access));
+        if !self.suffices(leaf.attributes(), access) {
+            return self.rewalk(level, addr, access);
         }
-        Some(Ok(self.remember(addr, access, leaf, place)))
+        Ok(self.remember(addr, access, leaf, place))
     }
 
     #[inline(never)]
@@ -231,7 +263,7 @@ impl<O: Observer> Mmu<O> {
         let leaf = if let Some(Found { place, leaf }) = found {
             *counts.hits.of_mut(access.kind) += 1;
             self.tlb.touch(place);
-            if !self.suffices(leaf.rights(), access) {
+            if !self.suffices(leaf.attributes(), access) {
                 return self.rewalk(level, addr, access);
             }
             leaf
@@ -298,11 +330,7 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     fn walk_for(&mut self, addr: LinearAddr, access: Access) -> Result<Packed, FaultCause> {
         let (trail, outcome) = self.counted_walk(addr);
-        let leaf = outcome?;
-        if !self.control.test(access).passes(leaf.rights()) {
-            return Err(FaultCause::Protection);
-        }
-        self.mark(&trail, access.kind);
+        let leaf = self.judge(&trail, outcome, access)?;
         if let (Some(directory), Some(_), true) =
             (trail.directory, trail.table, self.directory.exists())
         {
@@ -310,21 +338,55 @@ impl<O: Observer> Mmu<O> {
             self.directory
                 .remember(paging, addr.page(), directory.value);
         }
+        Ok(leaf)
+    }
+
+    /// Returns the page that a walk found, marked as the access leaves it.
+    #[inline(always)]
+    fn judge(
+        &mut self,
+        trail: &Trail,
+        outcome: Result<Packed, FaultCause>,
+        access: Access,
+    ) -> Result<Packed, FaultCause> {
+        let leaf = outcome?;
+        if !self.control.test(access).passes(leaf.attributes()) {
+            return Err(FaultCause::Protection);
+        }
+        self.mark(trail, access.kind);
         Ok(leaf.after(access.kind))
     }
 
-    /// Raises a page fault: what is cached of the page goes, and CR2 is loaded.
+    /// Raises a page fault: what is cached of the page goes.
     #[inline(never)]
     fn refuse(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
+        let fault = self.raise(addr, access, cause);
+        if self.directory.exists() {
+            self.directory.forget(self.control.paging(), addr.page());
+        }
+        self.drop_page(addr.page());
+        fault
+    }
+
+    /// As [`Self::refuse`], on the short way behind a miss: what one level does not hold is not
+    /// cached at all.
+    #[inline(never)]
+    fn refuse_missed(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
+        if self.tlb.is_unified() {
+            self.raise(addr, access, cause)
+        } else {
+            self.refuse(addr, access, cause)
+        }
+    }
+
+    /// Makes a page fault, counts it, and loads CR2.
+    #[inline(always)]
+    fn raise(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
         let fault = PageFault::new(addr, access, cause, self.control.fetches());
         *self.statistics.faults_mut(cause).of_mut(access.kind) += 1;
         self.observer.fault(&fault);
         self.observer
             .drop_translations(DropCause::Faulted, Some(addr));
-        if self.directory.exists() {
-            self.directory.forget(self.control.paging(), addr.page());
-        }
-        self.drop_page(addr.page());
         self.control.set_cr2(addr);
         fault
     }
@@ -403,27 +465,31 @@ impl<O: Observer> Mmu<O> {
         self.observer.mark(at, value);
     }
 
-    /// Puts a translation into a level that does not hold the page, and returns where it is.
-    #[inline(always)]
-    fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
-        let Some((place, displaced)) = self.tlb.replace_oldest(level, page, leaf) else {
-            return self.fill_by_policy(level, page, leaf);
-        };
-        self.observer.fill(level, page.start());
-        if let Some(key) = displaced {
-            self.displace(level, key);
-        }
-        place
+    /// Puts a translation into a first level, whatever that takes, and remembers it.
+    #[inline(never)]
+    fn fill_and_remember(
+        &mut self,
+        level: LevelId,
+        addr: LinearAddr,
+        access: Access,
+        leaf: Packed,
+    ) -> FrameNumber {
+        let place = self.fill(level, addr.page(), leaf);
+        self.remember(addr, access, leaf, place)
     }
 
+    /// Puts a translation into a level that does not hold the page, and returns where it is.
     #[inline(never)]
-    fn fill_by_policy(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
+    fn fill(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Place {
         let Filled {
             place,
             size,
             displaced,
         } = self.tlb.fill(level, page, leaf);
         self.observer.fill(level, page.start());
+        if self.tlb.holds_large() {
+            self.short_way = None;
+        }
         if size != PageSize::Small && level != LevelId::L2 {
             // It may come before a small page that a line stands for, in the order of look-up.
             self.front.clear();
@@ -475,15 +541,15 @@ impl<O: Observer> Mmu<O> {
         place: Place,
     ) -> FrameNumber {
         let frame = leaf.frame();
-        let tag = tag_in(self.use_front, addr, access.privilege);
-        if tag == NO_TAG {
-            return frame;
-        }
         let Some(base) = self.ram_base(frame) else {
             return frame;
         };
+        if self.use_front == FrontArray::Off {
+            return frame;
+        }
+        let tag = tag(addr, access.privilege);
         let tag_if = |allowed: bool| if allowed { tag } else { NO_TAG };
-        let allow = |kind| self.suffices(leaf.rights(), Access { kind, ..access });
+        let allow = |kind| self.suffices(leaf.attributes(), Access { kind, ..access });
         if access.kind == AccessKind::Fetch {
             let line = Line {
                 read: tag,

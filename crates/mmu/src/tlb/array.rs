@@ -74,27 +74,32 @@ impl<P: Copy + Default> Ways<P> {
         Some(first * QUAD + way)
     }
 
-    /// Puts a translation in the way of the page number's set that was not used for the longest
-    /// time, and returns the slot, and the key that was displaced. The set must be one quad, and
-    /// stamps decide.
+    /// As [`Self::find`], in a set of one quad.
+    #[inline(always)]
+    pub(crate) fn find_in(&self, set: Quad, key: Key) -> Option<usize> {
+        let way = position(self.keys.get(set.0)?, key)?;
+        Some(set.0 * QUAD + way)
+    }
+
+    /// Puts a translation in the way of the quad that was not used for the longest time, and
+    /// returns the slot, and the key that was displaced. The quad must be a set in which stamps
+    /// decide.
     #[inline(always)]
     pub(crate) fn replace_oldest(
         &mut self,
-        sets: Sets,
-        number: u32,
+        set: Quad,
         key: Key,
         payload: P,
         clock: u64,
     ) -> Option<(usize, Option<Key>)> {
-        let quad = sets.first_quad(number);
-        let keys = self.keys.get_mut(quad)?;
-        let stamps = self.stamps.get_mut(quad)?;
-        let payloads = self.payloads.get_mut(quad)?;
-        let way = oldest(stamps);
+        let keys = self.keys.get_mut(set.0)?;
+        let stamps = self.stamps.get_mut(set.0)?;
+        let payloads = self.payloads.get_mut(set.0)?;
+        let way = oldest_of_quad(stamps);
         let old = std::mem::replace(&mut keys[way], key);
         stamps[way] = clock;
         payloads[way] = payload;
-        Some((quad * QUAD + way, (old != INVALID).then_some(old)))
+        Some((set.0 * QUAD + way, (old != INVALID).then_some(old)))
     }
 
     #[inline(always)]
@@ -127,6 +132,10 @@ impl<P: Copy + Default> Ways<P> {
         }
     }
 }
+
+/// A set of no more ways than are looked at together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quad(usize);
 
 /// How a page number selects a set, as a run of quads among those of all arrays.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +214,18 @@ impl Sets {
     fn first_quad(self, number: u32) -> usize {
         let number = number ^ (number >> self.fold_shift);
         (self.base + (number & self.mask) * self.quads) as usize
+    }
+
+    /// Returns whether each is one quad.
+    pub(crate) fn are_quads(self) -> bool {
+        self.quads == 1
+    }
+
+    /// Returns the set of the page number, where each is one quad.
+    #[inline(always)]
+    pub(crate) fn quad(self, number: u32) -> Quad {
+        let number = number ^ (number >> self.fold_shift);
+        Quad((self.base + (number & self.mask)) as usize)
     }
 
     /// Returns what a hit changes.
@@ -462,6 +483,14 @@ impl Array {
 #[inline(always)]
 fn position(ways: &[Key; QUAD], key: Key) -> Option<usize> {
     ways.iter().position(|&held| held == key)
+}
+
+/// As [`oldest`], by pairs.
+#[inline(always)]
+fn oldest_of_quad(&[first, second, third, fourth]: &[u64; QUAD]) -> usize {
+    let (low, low_stamp) = (usize::from(second < first), first.min(second));
+    let (high, high_stamp) = (2 + usize::from(fourth < third), third.min(fourth));
+    if high_stamp < low_stamp { high } else { low }
 }
 
 /// Returns the way with the smallest stamp: the lowest invalid one, if there is one.
