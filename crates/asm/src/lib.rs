@@ -61,6 +61,7 @@ mod symbol;
 mod types;
 mod words;
 
+pub use builtin::windows_constant;
 pub use coff::{CoffError, write_coff};
 pub use diagnostic::{Diagnostic, DiagnosticKind, MasmCode, Note, Severity};
 pub use link::{

@@ -96,6 +96,13 @@ impl DebugInfo {
         })
     }
 
+    /// Returns the labels by address.
+    pub fn labels(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.symbols
+            .iter()
+            .map(|(addr, name)| (*addr, name.as_str()))
+    }
+
     /// Returns the address of a label.
     pub fn address(&self, name: &str) -> Option<u32> {
         self.symbols

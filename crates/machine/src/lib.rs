@@ -75,6 +75,7 @@ mod sites;
 mod spawn;
 mod status;
 mod stdio;
+mod stops;
 mod system;
 mod thread;
 mod trace;
@@ -103,6 +104,7 @@ pub use program::{
 pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place, disassemble};
 pub use sites::CallSite;
 pub use status::Status;
+pub use stops::{Catch, Pause};
 pub use thread::{DEFAULT_QUANTUM, Turns};
 pub use trace::{Event, Topics, TraceSink, Tracer};
 pub use watch::{Unwatched, Watch};

@@ -26,6 +26,7 @@ use crate::schedule::{FS_SELECTOR, LONE_TURN, teb_descriptor};
 use crate::services::Services;
 use crate::sites::CallSites;
 use crate::spawn::{Attach, call_first};
+use crate::stops::Stops;
 use crate::system::SystemCode;
 use crate::thread::{Thread, ThreadId, Threads};
 use crate::vectored::Vectored;
@@ -170,6 +171,7 @@ impl<W: Watch> Machine<W> {
             refused: Vec::new(),
             dying: None,
             error_mode: 0,
+            stops: Stops::default(),
         };
         machine.map_image(program)?;
         machine.map_environment()?;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pagefault_cpu::{Cpu, Exception, Exit, Reg, UnsupportedInstruction};
+use pagefault_cpu::{Cpu, Exception, Exit, Reg, Registers, UnsupportedInstruction};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageFault, Statistics};
-use pagefault_vmm::{Origin, PageRange, PageStore, ProcessId, Resolution, Resumed, Vmm, VmmConfig};
+use pagefault_vmm::{
+    Origin, PageRange, PageStore, PeekError, ProcessId, Resolution, Resumed, Vmm, VmmConfig,
+};
 
 use crate::api::{MissingFunction, Modules, Refused, Stop, Target};
 use crate::console::Console;
@@ -23,6 +25,7 @@ use crate::report::ExceptionReport;
 use crate::services::Services;
 use crate::sites::{CallSite, CallSites};
 use crate::status::Status;
+use crate::stops::{Pause, Stops};
 use crate::thread::{Threads, Turns};
 use crate::trace::{Event, Topics};
 use crate::vectored::Vectored;
@@ -162,21 +165,35 @@ pub struct Machine<W: Watch> {
     pub(crate) tls_indexes: BTreeSet<u32>,
     /// What `SetErrorMode` has set.
     pub(crate) error_mode: u32,
+    /// Where a run pauses.
+    pub(crate) stops: Stops,
 }
 
 impl<W: Watch> Machine<W> {
     /// Runs until the program ends or `budget` instructions have been executed.
     pub fn run(&mut self, budget: u64) -> Outcome {
-        let outcome = self.run_until(budget);
-        self.watch.stop();
-        outcome
-    }
-
-    fn run_until(&mut self, budget: u64) -> Outcome {
         let end = self.cpu.instructions().saturating_add(budget);
         loop {
-            if let Err(outcome) = self.find_runnable() {
+            let left = end.saturating_sub(self.cpu.instructions());
+            if let Pause::Ended(outcome) = self.run_to_pause(left) {
                 return outcome;
+            }
+        }
+    }
+
+    /// Runs until there is a pause, or the program ends, or `budget` instructions have been
+    /// executed.
+    pub(crate) fn advance(&mut self, budget: u64) -> Pause {
+        let end = self.cpu.instructions().saturating_add(budget);
+        loop {
+            if let Some(pause) = self.untold() {
+                return pause;
+            }
+            if let Err(outcome) = self.find_runnable() {
+                return Pause::Ended(outcome);
+            }
+            if let Some(pause) = self.at_breakpoint() {
+                return pause;
             }
             let begin = self.cpu.instructions();
             let left = end.saturating_sub(begin);
@@ -190,14 +207,37 @@ impl<W: Watch> Machine<W> {
                 Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
                 Exit::Budget if self.cpu.instructions() >= end => Err(Outcome::BudgetExceeded),
                 Exit::Budget => self.end_turn(),
-                Exit::Breakpoint { .. } | Exit::Watchpoint { .. } => {
-                    unreachable!("the machine sets neither")
-                }
+                // The next turn of the loop tells it.
+                Exit::Breakpoint { .. } => Ok(()),
+                Exit::Watchpoint { .. } => unreachable!("the machine sets none"),
             };
             if let Err(outcome) = answered {
-                return outcome;
+                self.note_end(outcome);
             }
         }
+    }
+
+    /// Returns the registers of the thread that runs.
+    pub fn registers(&self) -> &Registers {
+        self.cpu.registers()
+    }
+
+    /// Fills `bytes` from the program's memory, whatever its protection, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PeekError`]; `bytes` may have been filled in part.
+    pub fn peek_bytes(&mut self, addr: LinearAddr, bytes: &mut [u8]) -> Result<(), PeekError> {
+        self.vmm.peek(&self.mmu, self.process, addr, bytes)
+    }
+
+    /// Returns what `GetLastError` would say; `None` if the program has taken the TEB away from
+    /// itself.
+    pub fn last_error_code(&mut self) -> Option<u32> {
+        let at = self.threads.current().teb.wrapping_add(teb::LAST_ERROR);
+        let mut bytes = [0; 4];
+        self.peek_bytes(LinearAddr::new(at), &mut bytes).ok()?;
+        Some(u32::from_le_bytes(bytes))
     }
 
     /// Returns the address of the next instruction.

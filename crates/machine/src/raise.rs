@@ -115,6 +115,7 @@ impl<W: Watch> Machine<W> {
         } = raised;
         let has_flat_stack = self.has_flat_stack();
         for _ in 0..2 {
+            self.note_raised(&record, &context);
             if !has_flat_stack {
                 break;
             }

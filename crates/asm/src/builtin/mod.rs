@@ -179,6 +179,13 @@ impl Assembler<'_> {
     }
 }
 
+/// Returns the value of a constant that the Windows headers define: `PAGE_READONLY` is 2.
+pub fn windows_constant(name: &str) -> Option<u32> {
+    let value = constants::find(name)?;
+    let negative = || i32::try_from(value).ok().map(i32::cast_unsigned);
+    u32::try_from(value).ok().or_else(negative)
+}
+
 /// Returns the library that exports a function, if the tables know it.
 pub(crate) fn library_of(name: &str) -> Option<&'static str> {
     functions::find(name).map(|function| function.library)
