@@ -106,9 +106,10 @@ impl Bare {
         writable: PteFlags,
     ) {
         let page = addr.page();
-        if let tables::Entry::Page(entry) = tables::entry(mmu.mem(), self.root, page) {
-            self.set_entry(mmu, page, entry.frame, writable);
-        }
+        let stale = tables::update_page(mmu.mem_mut(), self.root, page, |entry| {
+            entry.without(PteFlags::WRITABLE).with(writable)
+        });
+        stale.expect("the page is mapped").invalidate(mmu);
     }
 
     fn set_entry<O: Observer>(

@@ -32,6 +32,14 @@ pub struct Cpu<O: pagefault_mmu::Observer, C> {
     cache: BlockCache<O, C>,
     host_calls: Range<u32>,
     breakpoints: BTreeSet<u32>,
+    segments: Segments,
+}
+
+/// Whether the segments are those that blocks are decoded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segments {
+    LookedAt,
+    MayHaveChanged,
 }
 
 /// Whether a breakpoint at EIP counts.
@@ -65,6 +73,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             cache: BlockCache::new(),
             host_calls: 0..0,
             breakpoints: BTreeSet::new(),
+            segments: Segments::MayHaveChanged,
         }
     }
 
@@ -75,6 +84,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
 
     /// Returns the registers, to change them.
     pub fn registers_mut(&mut self) -> &mut Registers {
+        self.segments = Segments::MayHaveChanged;
         &mut self.state.regs
     }
 
@@ -143,6 +153,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 return exit;
             }
             breakpoints = Breakpoints::Heeded;
+            self.segments = Segments::MayHaveChanged;
         }
     }
 
@@ -180,6 +191,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             Err(fault) => return Some(self.fetch_fault(fault)),
         };
         if self.is_single_step() {
+            self.segments = Segments::MayHaveChanged;
             return self.trap_after_one(mmu, observer, at);
         }
         if is_breakpoint || left < MAX_BLOCK_OPS as u64 {
@@ -491,6 +503,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         } else {
             AcFlag::Clear
         });
+        if self.segments == Segments::LookedAt {
+            return;
+        }
+        self.segments = Segments::LookedAt;
         let needed = self.state.needed_checks();
         if needed != self.state.checks {
             self.state.checks = needed;

@@ -1,14 +1,13 @@
 //! Frames whose writes somebody wants to hear of.
 
-use bitvec::order::Lsb0;
-use bitvec::vec::BitVec;
-
 use crate::addr::FrameNumber;
 
 /// A set of frames of RAM, and those of them that were written.
 #[derive(Clone, Debug)]
 pub(crate) struct TrackedFrames {
-    frames: BitVec<u32, Lsb0>,
+    /// A bit a frame. Every translation that may be written to is looked up here: plain words take
+    /// a third of the instructions of a bit vector.
+    words: Vec<u32>,
     /// How many there are: most often none, which is quick to tell.
     len: usize,
     written: Vec<FrameNumber>,
@@ -17,7 +16,7 @@ pub(crate) struct TrackedFrames {
 impl TrackedFrames {
     pub(crate) fn new(frame_count: u32) -> Self {
         Self {
-            frames: BitVec::repeat(false, frame_count as usize),
+            words: vec![0; frame_count.div_ceil(u32::BITS) as usize],
             len: 0,
             written: Vec::new(),
         }
@@ -30,8 +29,7 @@ impl TrackedFrames {
 
     #[inline]
     fn holds(&self, frame: FrameNumber) -> bool {
-        let words = self.frames.as_raw_slice();
-        let word = words.get((frame.bits() / u32::BITS) as usize);
+        let word = self.words.get((frame.bits() / u32::BITS) as usize);
         word.is_some_and(|word| word >> (frame.bits() % u32::BITS) & 1 == 1)
     }
 
@@ -64,8 +62,9 @@ impl TrackedFrames {
 
     fn set(&mut self, frame: FrameNumber, tracked: bool) {
         let old = self.contains(frame);
-        if let Some(mut bit) = self.frames.get_mut(frame.bits() as usize) {
-            *bit = tracked;
+        if let Some(word) = self.words.get_mut((frame.bits() / u32::BITS) as usize) {
+            let bit = 1 << (frame.bits() % u32::BITS);
+            *word = if tracked { *word | bit } else { *word & !bit };
             self.len = self.len + usize::from(tracked) - usize::from(old);
         }
     }

@@ -482,7 +482,17 @@ impl Array {
 /// Returns which of the ways holds the key.
 #[inline(always)]
 fn position(ways: &[Key; QUAD], key: Key) -> Option<usize> {
-    ways.iter().position(|&held| held == key)
+    // All are compared at once: a loop that stops at the first takes a branch for each.
+    let found = ways.map(|held| held == key);
+    found.contains(&true).then(|| {
+        let [first, second, third, _] = found;
+        match (first, second, third) {
+            (true, ..) => 0,
+            (_, true, _) => 1,
+            (.., true) => 2,
+            _ => 3,
+        }
+    })
 }
 
 /// As [`oldest`], by pairs.
