@@ -1,6 +1,7 @@
 //! The MMU: translation through the TLB, walks, A and D, and the accesses themselves.
 
 mod config;
+mod span;
 mod translate;
 
 use crate::addr::{FrameNumber, LinearAddr, PhysAddr};
@@ -18,7 +19,8 @@ use crate::word::Word;
 
 pub use config::{MmuConfig, MmuError};
 
-use translate::{is_on_one_page, ram_addr};
+use span::is_on_one_page;
+use translate::ram_addr;
 
 /// Where a store went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

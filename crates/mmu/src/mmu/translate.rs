@@ -1,7 +1,7 @@
 //! Translation, access by access: everything that a line of the front array does not answer.
 
-use super::{HitRun, Mmu, Stored};
-use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PAGE_SIZE, PageNumber, PhysAddr};
+use super::{HitRun, Mmu};
+use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, NO_TAG, tag};
@@ -14,65 +14,16 @@ use crate::word::Word;
 
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
-    /// Reads a word that lies on two pages.
-    #[inline(never)]
-    pub(super) fn read_crossing<T: Word>(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Result<T, PageFault> {
-        let access = Access {
-            kind: AccessKind::Read,
-            privilege,
-        };
-        let span = self.translate_span::<T>(addr, access)?;
-        Ok(self.load_span(span))
-    }
-
-    /// Writes a word that lies on two pages.
-    #[inline(never)]
-    pub(super) fn write_crossing<T: Word>(
-        &mut self,
-        addr: LinearAddr,
-        value: T,
-        privilege: Privilege,
-    ) -> Result<Stored, PageFault> {
-        let access = Access {
-            kind: AccessKind::Write,
-            privilege,
-        };
-        let span = self.translate_span::<T>(addr, access)?;
-        Ok(self.store_span(span, value))
-    }
-
-    /// Translates every page that a word touches, first page first.
-    #[inline]
-    pub(super) fn translate_span<T: Word>(
-        &mut self,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<Span, PageFault> {
-        let first = self.translate(addr, access)?.byte(addr.page_offset());
-        let first_len = (PAGE_SIZE - addr.page_offset()).min(T::SIZE);
-        let second = if first_len == T::SIZE {
-            first
-        } else {
-            let next = addr.wrapping_add(first_len);
-            self.translate(next, access)?.start()
-        };
-        Ok(Span {
-            first,
-            first_len,
-            second,
-        })
-    }
-
     /// Translates one access.
     ///
     /// The model is [`Self::translate_as`]; here it is compiled once for each kind of access, since
     /// the kind decides much of what is to be done.
     #[inline(always)]
-    fn translate(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
+    pub(super) fn translate(
+        &mut self,
+        addr: LinearAddr,
+        access: Access,
+    ) -> Result<FrameNumber, PageFault> {
         match access.kind {
             AccessKind::Read => self.translate_read(addr, access.privilege),
             AccessKind::Write => self.translate_write(addr, access.privilege),
@@ -637,57 +588,6 @@ impl<O: Observer> Mmu<O> {
     pub(super) fn store_at<T: Word>(&mut self, at: u32, value: T) {
         self.mem.store(u64::from(at), value);
     }
-
-    pub(super) fn load_span<T: Word>(&self, span: Span) -> T {
-        if span.first_len == T::SIZE {
-            return self.mem.read(span.first);
-        }
-        let mut bytes = [0_u8; MAX_WORD];
-        for index in 0..T::SIZE {
-            bytes[index as usize] = self.mem.read(span.byte(index));
-        }
-        T::load(&bytes).unwrap_or(T::ALL_ONES)
-    }
-
-    pub(super) fn store_span<T: Word>(&mut self, span: Span, value: T) -> Stored {
-        if span.first_len == T::SIZE {
-            self.mem.write(span.first, value);
-        } else {
-            let mut bytes = [0_u8; MAX_WORD];
-            value.store(&mut bytes);
-            for index in 0..T::SIZE {
-                self.mem.write(span.byte(index), bytes[index as usize]);
-            }
-        }
-        let first = self.tracked.note(span.first.frame());
-        let second = self.tracked.note(span.second.frame());
-        if first || second {
-            Stored::Tracked
-        } else {
-            Stored::Plain
-        }
-    }
-}
-
-/// The widest word in bytes.
-const MAX_WORD: usize = 16;
-
-/// The bytes of a word, on one page or two.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    first: PhysAddr,
-    first_len: u32,
-    /// The start of the second page; where there is none, the first byte again.
-    second: PhysAddr,
-}
-
-impl Span {
-    fn byte(&self, index: u32) -> PhysAddr {
-        match index.checked_sub(self.first_len) {
-            None => self.first.frame().byte(self.first.page_offset() + index),
-            Some(index) => self.second.frame().byte(index),
-        }
-    }
 }
 
 /// Returns the physical address of an offset into RAM.
@@ -703,10 +603,4 @@ pub(super) fn ram_addr(offset: u32) -> PhysAddr {
 )]
 fn low_flags(entry: u64) -> PteFlags {
     PteFlags::from_bits_truncate(entry as u32)
-}
-
-/// Returns whether the word lies on one page.
-#[inline(always)]
-pub(super) fn is_on_one_page<T: Word>(addr: LinearAddr) -> bool {
-    addr.page_offset() <= PAGE_SIZE - T::SIZE
 }
