@@ -9,9 +9,8 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use pagefault_asm::ImageSymbol;
-use pagefault_machine::cpu;
-use pagefault_machine::vmm::mmu::{self, AccessKind, DropCause, Level, LinearAddr, Step};
-use pagefault_machine::{Event, Program, Topics, Watch};
+use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LinearAddr, Step};
+use pagefault_machine::{Event, Program, Topics, TraceSink};
 use pagefault_tlbsim::read::recorded::Recorder;
 use pagefault_tlbsim::{MAX_SIZE_BYTES, Op, Record, Region};
 
@@ -27,20 +26,24 @@ const COMPRESSED: &str = "zst";
 /// Compression that keeps up with the recording.
 const ZSTD_LEVEL: i32 = 1;
 
-/// A handle to a recording, for the observers of the processor and of the MMU alike.
+/// A handle to a recording: the tracer's, and that of whoever ends it.
 #[derive(Clone)]
 pub(crate) struct Recording(Rc<RefCell<State>>);
 
 struct State {
     /// `None` when the recording is finished.
     recorder: Option<Recorder<Box<dyn Write>>>,
-    /// Loading is not the program's.
-    is_running: bool,
     large_shift: u8,
     large: BTreeSet<u32>,
 }
 
 impl Recording {
+    /// What is recorded.
+    pub(crate) const TOPICS: Topics = Topics::INSN
+        .union(Topics::MEM)
+        .union(Topics::TLB)
+        .union(Topics::WALK);
+
     /// Begins a recording; one that ends in .zst is compressed.
     pub(crate) fn create(path: &Path, paging: Paging) -> anyhow::Result<Self> {
         let what = || format!("cannot write the recording to {}", path.display());
@@ -58,7 +61,6 @@ impl Recording {
         };
         Ok(Self(Rc::new(RefCell::new(State {
             recorder: Some(Recorder::new(sink)),
-            is_running: false,
             large_shift,
             large: BTreeSet::new(),
         }))))
@@ -79,11 +81,37 @@ impl Recording {
 
     #[inline]
     fn record(&self, record: &Record) {
+        if let Some(recorder) = &mut self.0.borrow_mut().recorder {
+            recorder.record(record);
+        }
+    }
+
+    fn access(&self, addr: LinearAddr, size_bytes: u32, kind: AccessKind) {
+        let op = match kind {
+            AccessKind::Read => Op::Read,
+            AccessKind::Write => Op::Write,
+            AccessKind::Fetch => return,
+        };
+        // A run of a string instruction can be longer than a record.
+        let (mut addr, mut left) = (addr, size_bytes);
+        while left > MAX_SIZE_BYTES {
+            self.record(&Record::new(op, u64::from(addr.bits()), MAX_SIZE_BYTES));
+            (addr, left) = (addr.wrapping_add(MAX_SIZE_BYTES), left - MAX_SIZE_BYTES);
+        }
+        self.record(&Record::new(op, u64::from(addr.bits()), left));
+    }
+
+    /// Names a large page when the first walk reads its entry.
+    fn walk_step(&self, addr: LinearAddr, step: &Step) {
+        if step.level != Level::Directory || step.value & LARGE == 0 {
+            return;
+        }
         let mut state = self.0.borrow_mut();
-        if state.is_running
+        let shift = state.large_shift;
+        if state.large.insert(addr.bits() >> shift)
             && let Some(recorder) = &mut state.recorder
         {
-            recorder.record(record);
+            recorder.large_page(u64::from(addr.bits()), shift);
         }
     }
 }
@@ -108,65 +136,30 @@ fn regions(program: &Program, symbols: &[ImageSymbol]) -> Vec<Region> {
     data.chain(segments).collect()
 }
 
-impl mmu::Observer for Recording {
-    fn walk_step(&mut self, addr: LinearAddr, step: &Step) {
-        if step.level != Level::Directory || step.value & LARGE == 0 {
-            return;
+impl TraceSink for Recording {
+    fn event(&mut self, event: &Event) {
+        match *event {
+            Event::Instruction { eip, len } => {
+                self.record(&Record::new(Op::Fetch, u64::from(eip), u32::from(len)));
+            }
+            Event::Access {
+                addr,
+                size_bytes,
+                kind,
+            } => self.access(addr, size_bytes, kind),
+            Event::WalkStep { addr, step } => self.walk_step(addr, &step),
+            Event::Drop { cause, addr } => {
+                let addr = u64::from(addr.map_or(0, LinearAddr::bits));
+                let op = match cause {
+                    DropCause::Invalidated | DropCause::Faulted => Op::Invalidate,
+                    DropCause::FlushedNonGlobal => Op::LoadCr3,
+                    DropCause::FlushedAll => Op::Flush,
+                };
+                self.record(&Record::new(op, addr, 1));
+            }
+            _ => {}
         }
-        let mut state = self.0.borrow_mut();
-        let shift = state.large_shift;
-        if state.large.insert(addr.bits() >> shift)
-            && let Some(recorder) = &mut state.recorder
-        {
-            recorder.large_page(u64::from(addr.bits()), shift);
-        }
     }
-
-    fn drop_translations(&mut self, cause: DropCause, addr: Option<LinearAddr>) {
-        let addr = u64::from(addr.map_or(0, LinearAddr::bits));
-        let op = match cause {
-            DropCause::Invalidated | DropCause::Faulted => Op::Invalidate,
-            DropCause::FlushedNonGlobal => Op::LoadCr3,
-            DropCause::FlushedAll => Op::Flush,
-        };
-        self.record(&Record::new(op, addr, 1));
-    }
-}
-
-impl cpu::Observer for Recording {
-    const INSTRUCTIONS: bool = true;
-    const ACCESSES: bool = true;
-
-    fn instruction(&mut self, eip: u32, len: u8) {
-        self.record(&Record::new(Op::Fetch, u64::from(eip), u32::from(len)));
-    }
-
-    fn access(&mut self, addr: LinearAddr, size_bytes: u32, kind: AccessKind) {
-        let op = match kind {
-            AccessKind::Read => Op::Read,
-            AccessKind::Write => Op::Write,
-            AccessKind::Fetch => return,
-        };
-        // A run of a string instruction can be longer than a record.
-        let (mut addr, mut left) = (addr, size_bytes);
-        while left > MAX_SIZE_BYTES {
-            self.record(&Record::new(op, u64::from(addr.bits()), MAX_SIZE_BYTES));
-            (addr, left) = (addr.wrapping_add(MAX_SIZE_BYTES), left - MAX_SIZE_BYTES);
-        }
-        self.record(&Record::new(op, u64::from(addr.bits()), left));
-    }
-}
-
-impl Watch for Recording {
-    fn start(&self) {
-        self.0.borrow_mut().is_running = true;
-    }
-
-    fn stop(&self) {
-        self.0.borrow_mut().is_running = false;
-    }
-
-    fn tell(&self, _topic: Topics, _event: impl FnOnce() -> Event) {}
 }
 
 /// Ends the compressed stream when it is flushed: a recording is flushed once, at its end.

@@ -9,8 +9,8 @@ use anyhow::Context;
 use pagefault_machine::vmm::mmu::MmuConfig;
 use pagefault_machine::vmm::{self, StreamStore, VmmConfig};
 use pagefault_machine::{
-    Aslr, Console, DebugInfo, Machine, MachineConfig, Outcome, Program, Stream, Tracer, Turns,
-    Unwatched, Watch,
+    Aslr, Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Program, Stream, Tracer,
+    Turns, Watch,
 };
 
 use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
@@ -69,7 +69,8 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
             program: &program,
             captured: &captured,
         };
-        let code = job.run(debug, console, recording.clone())?;
+        let tracer = Tracer::new(Recording::TOPICS, recording.clone());
+        let code = job.run(debug, console, tracer)?;
         recording.finish(&program, &symbols)?;
         return Ok(code);
     }
@@ -81,7 +82,7 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
                 program: &program,
                 captured: &captured,
             };
-            job.run(debug, console, Unwatched)
+            job.run(debug, console, Listener::deaf())
         }
         Some(topics) => {
             let sink: Box<dyn Write> = match &arguments.trace_out {

@@ -12,7 +12,7 @@
 //!
 //! ```
 //! use pagefault_asm::{LinkOptions, NoIncludes, Options, assemble, link};
-//! use pagefault_machine::{Console, DebugInfo, Machine, MachineConfig, Outcome, Stream, Unwatched};
+//! use pagefault_machine::{Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Stream};
 //!
 //! #[derive(Debug)]
 //! struct Silent;
@@ -34,7 +34,7 @@
 //! let image = link(&program.object, &LinkOptions::default()).unwrap();
 //! let debug = DebugInfo::new(&program, &image);
 //! let config = MachineConfig::default();
-//! let mut machine = Machine::load(&image, debug, &config, Box::new(Silent), Unwatched).unwrap();
+//! let mut machine = Machine::load(&image, debug, &config, Box::new(Silent), Listener::deaf()).unwrap();
 //!
 //! let Outcome::Exception(report) = machine.run(1000) else { panic!("constants are read-only") };
 //!
@@ -107,4 +107,4 @@ pub use status::Status;
 pub use stops::{Catch, Pause};
 pub use thread::{DEFAULT_QUANTUM, Turns};
 pub use trace::{Event, Topics, TraceSink, Tracer};
-pub use watch::{Unwatched, Watch};
+pub use watch::{Listener, Watch};

@@ -135,6 +135,17 @@ impl<W: Watch> Machine<W> {
         console: Box<dyn Console>,
         watch: W,
     ) -> Result<Self, LoadError> {
+        W::load(program, debug, config, console, watch)
+    }
+
+    /// Does it, compiled for the observer.
+    pub(crate) fn load_here(
+        program: &Program,
+        debug: DebugInfo,
+        config: &MachineConfig,
+        console: Box<dyn Console>,
+        watch: W,
+    ) -> Result<Self, LoadError> {
         let mem = PhysMemory::new(config.ram_bytes)?;
         let mut mmu = Mmu::with_observer(mem, &config.mmu, watch.clone())?;
         let mut vmm = Vmm::new(&mmu, config.vmm);

@@ -184,6 +184,11 @@ impl<W: Watch> Machine<W> {
     /// Runs until there is a pause, or the program ends, or `budget` instructions have been
     /// executed.
     pub(crate) fn advance(&mut self, budget: u64) -> Pause {
+        W::advance(self, budget)
+    }
+
+    /// Does it, compiled for the observer.
+    pub(crate) fn advance_here(&mut self, budget: u64) -> Pause {
         let end = self.cpu.instructions().saturating_add(budget);
         loop {
             if let Some(pause) = self.untold() {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use pagefault_machine::vmm::MemoryStore;
 use pagefault_machine::{
-    Catch, DebugInfo, ExceptionReport, Files, Machine, MachineConfig, Outcome, Pause, Program,
-    Status,
+    Catch, DebugInfo, ExceptionReport, Files, Listener, Machine, MachineConfig, Outcome, Pause,
+    Program, Status,
 };
 
 use crate::expect::claim::{
@@ -85,7 +85,7 @@ pub fn check(
         subject.debug.clone(),
         &config,
         Box::new(console),
-        Witness::new(&calls),
+        Witness::listener(&calls),
     )?;
     if let Some(bytes) = settings.pagefile_bytes {
         machine.set_paging_file(Box::new(MemoryStore::new()), bytes);
@@ -179,7 +179,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn run(&mut self, machine: &mut Machine<Witness>, budget: u64) -> Outcome {
+    fn run(&mut self, machine: &mut Machine<Listener>, budget: u64) -> Outcome {
         let mut wants_exceptions = false;
         for expectation in self.list {
             match &expectation.claim {
@@ -204,7 +204,7 @@ impl Trial<'_> {
     }
 
     /// Control has come to an address.
-    fn arrive(&mut self, machine: &mut Machine<Witness>, eip: u32) {
+    fn arrive(&mut self, machine: &mut Machine<Listener>, eip: u32) {
         for (expectation, progress) in self.list.iter().zip(&mut self.progress) {
             match &expectation.claim {
                 Claim::Visits(place, ..) if constant(place) == eip => {
@@ -234,7 +234,7 @@ impl Trial<'_> {
     }
 
     /// An exception is about to be dispatched.
-    fn raise(&mut self, machine: &mut Machine<Witness>, report: Box<ExceptionReport>) {
+    fn raise(&mut self, machine: &mut Machine<Listener>, report: Box<ExceptionReport>) {
         self.raised = self.raised.saturating_add(1);
         let moment = Moment {
             gprs: report.registers,
@@ -267,7 +267,7 @@ impl Trial<'_> {
         self.raised_last = Some(report);
     }
 
-    fn judge_all(&self, machine: &mut Machine<Witness>, end: &End<'_>) -> Vec<Option<Unmet>> {
+    fn judge_all(&self, machine: &mut Machine<Listener>, end: &End<'_>) -> Vec<Option<Unmet>> {
         let mut tallies = end.calls.tallies.iter();
         let mut unmet = Vec::new();
         for (expectation, progress) in self.list.iter().zip(&self.progress) {
@@ -445,7 +445,7 @@ impl FaultClaim {
     /// Returns whether an exception is one that the claim speaks of.
     fn means(
         &self,
-        machine: &mut Machine<Witness>,
+        machine: &mut Machine<Listener>,
         moment: &Moment,
         report: &ExceptionReport,
         debug: &DebugInfo,
@@ -511,7 +511,7 @@ fn exact_times(times: &Times, count: u32) -> Option<Update> {
 }
 
 /// Returns the registers at the end: those of the instruction that ended the program, if one did.
-fn last_moment(machine: &Machine<Witness>, outcome: &Outcome) -> Moment {
+fn last_moment(machine: &Machine<Listener>, outcome: &Outcome) -> Moment {
     let now = Moment::now(machine);
     match outcome {
         Outcome::Exception(report) => Moment {

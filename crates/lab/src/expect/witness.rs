@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use pagefault_machine::vmm::mmu;
-use pagefault_machine::{Console, DebugInfo, Event, Stream, Topics, Watch, cpu};
+use pagefault_machine::{Console, DebugInfo, Event, Listener, Stream, Topics, TraceSink};
 
 use crate::expect::claim::Comparison;
 
@@ -78,7 +77,7 @@ impl Calls {
         }
     }
 
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: &Event) {
         match event {
             Event::ApiCall {
                 function,
@@ -88,8 +87,8 @@ impl Calls {
                 self.settle();
                 self.pending = Some(SeenCall {
                     function,
-                    arguments,
-                    return_to,
+                    arguments: arguments.clone(),
+                    return_to: *return_to,
                     returned: None,
                 });
             }
@@ -97,7 +96,7 @@ impl Calls {
                 result, last_error, ..
             } => {
                 if let Some(call) = &mut self.pending {
-                    call.returned = Some((result, last_error));
+                    call.returned = Some((*result, *last_error));
                 }
                 self.settle();
             }
@@ -163,40 +162,23 @@ fn is_function(function: &str, name: &str) -> bool {
     function.eq_ignore_ascii_case(name) || narrow().eq_ignore_ascii_case(name)
 }
 
-/// Listens to a machine.
-#[derive(Clone, Debug)]
-pub(crate) struct Witness {
-    topics: Topics,
-    calls: Rc<RefCell<Calls>>,
-}
+/// Takes what a machine tells of its calls.
+pub(crate) struct Witness(Rc<RefCell<Calls>>);
 
 impl Witness {
-    pub(crate) fn new(calls: &Rc<RefCell<Calls>>) -> Self {
-        let topics = if calls.borrow().tallies.is_empty() {
-            Topics::empty()
+    /// Returns what listens for the calls: nobody, if none is wanted.
+    pub(crate) fn listener(calls: &Rc<RefCell<Calls>>) -> Listener {
+        if calls.borrow().tallies.is_empty() {
+            Listener::deaf()
         } else {
-            Topics::API
-        };
-        Self {
-            topics,
-            calls: Rc::clone(calls),
+            Listener::new(Topics::API, Self(Rc::clone(calls)))
         }
     }
 }
 
-impl mmu::Observer for Witness {}
-
-impl cpu::Observer for Witness {}
-
-impl Watch for Witness {
-    fn start(&self) {}
-
-    fn stop(&self) {}
-
-    fn tell(&self, topic: Topics, event: impl FnOnce() -> Event) {
-        if self.topics.contains(topic) {
-            self.calls.borrow_mut().hear(event());
-        }
+impl TraceSink for Witness {
+    fn event(&mut self, event: &Event) {
+        self.0.borrow_mut().hear(event);
     }
 }
 

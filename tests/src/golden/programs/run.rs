@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use pagefault_asm::{Assembled, LinkOptions, PeOptions, link, write_pe};
 use pagefault_machine::{
-    Console, DebugInfo, Machine, MachineConfig, Outcome, Program, Stream, Unwatched,
+    Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Program, Stream,
 };
 use pagefault_vmm::{PagingMode, VmmConfig};
 
@@ -81,7 +81,7 @@ pub(super) fn check(
         ..MachineConfig::default()
     };
     let debug = DebugInfo::default();
-    let machine = Machine::load_program(&program, debug, &config, console, Unwatched);
+    let machine = Machine::load_program(&program, debug, &config, console, Listener::deaf());
     let mut machine = machine.map_err(|error| format!("cannot be loaded: {error}"))?;
     let ended = code(machine.run(BUDGET));
     let wanted = expected.code.ok_or("no exit code is recorded")?;
