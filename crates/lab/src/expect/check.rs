@@ -102,6 +102,12 @@ pub fn check(
         raised_last: None,
     };
     let outcome = trial.run(&mut machine, budget);
+    if let Outcome::Exception(report) = &outcome
+        && !trial.has_raised(report)
+    {
+        // What a program raises itself comes to nobody's notice until it ends the run.
+        trial.raise(&mut machine, report.clone());
+    }
     calls.borrow_mut().settle();
     let (unmet, ending) = {
         let end = End {
@@ -231,6 +237,19 @@ impl Trial<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Returns whether an exception is the last one that was dispatched.
+    fn has_raised(&self, report: &ExceptionReport) -> bool {
+        let fault = |report: &ExceptionReport| {
+            let memory = report.memory.as_ref();
+            memory.map(|memory| memory.fault.addr)
+        };
+        self.raised_last.as_ref().is_some_and(|last| {
+            last.status == report.status
+                && last.place.addr == report.place.addr
+                && fault(last) == fault(report)
+        })
     }
 
     /// An exception is about to be dispatched.

@@ -39,7 +39,7 @@ impl Names<'_> {
             .map(|(_, label)| (distance(name, label), label))
             .min();
         let near = nearest
-            .filter(|&(distance, _)| distance <= name.len() / 3)
+            .filter(|&(distance, _)| distance <= name.len() * 2 / 5)
             .map(|(_, label)| Word::new(label));
         ExpectErrorKind::UnknownName {
             name: Word::new(name),
