@@ -1,8 +1,8 @@
 //! Every program of `fixtures/programs` does what is written beside it.
 //!
-//! `NAME.asm` says its exit code in a line `;! exit N`; `NAME.out` is what it prints and `NAME.err`
-//! how the command explains its end. A missing file stands for no output. `UPDATE_EXPECT=1`
-//! rewrites both.
+//! `NAME.asm` says how it ends in a line `;! exit N` or `;! end HOW`, from which the exit code of the
+//! command follows; `NAME.out` is what it prints and `NAME.err` how the command explains its end. A
+//! missing file stands for no output. `UPDATE_EXPECT=1` rewrites both.
 
 use std::env;
 use std::fs;
@@ -60,7 +60,7 @@ fn check(program: &Path, paging: &str) -> Result<(), Failed> {
             Err(format!("exit code {code}").into())
         };
     }
-    let expected_code = exit_code(&source).ok_or("no line `;! exit N`")?;
+    let expected_code = exit_code(&source).ok_or("no line `;! exit N` or `;! end HOW`")?;
     if code != expected_code {
         let explained = String::from_utf8_lossy(&output.stderr);
         return Err(format!("exit code {code}, expected {expected_code}\n{explained}").into());
@@ -93,10 +93,25 @@ fn agree(expected: &Path, actual: &[u8]) -> Result<(), Failed> {
     Err(format!("{name} differs\nexpected:\n{wanted}\nseen:\n{actual}").into())
 }
 
+/// Returns the exit code of the command for a program that ends as its source says.
 fn exit_code(source: &str) -> Option<i32> {
+    let end = |line: &str| match line.strip_prefix(";! end ")?.trim() {
+        "exception" => Some(120),
+        "unemulated" => Some(121),
+        "budget" | "deadlock" => Some(122),
+        _ => None,
+    };
+    let exit = |line: &str| {
+        let code = line.strip_prefix(";! exit ")?.trim();
+        let code: u32 = match code.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => code.parse().ok()?,
+        };
+        Some(i32::from(code.to_le_bytes()[0]))
+    };
     source
         .lines()
-        .find_map(|line| line.strip_prefix(";! exit ")?.trim().parse().ok())
+        .find_map(|line| end(line).or_else(|| exit(line)))
 }
 
 fn stem(path: &Path) -> String {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use pagefault_machine::vmm::PolicyKind;
-use pagefault_machine::vmm::mmu::tlb::presets;
-use pagefault_machine::vmm::mmu::{Geometry, Policy, TlbConfig};
+use pagefault_lab::{parse_ram, parse_size, parse_tlb};
+use pagefault_machine::vmm::mmu::TlbConfig;
+use pagefault_machine::vmm::{self, PolicyKind};
 use pagefault_machine::{DEFAULT_QUANTUM, Topics};
 
+use crate::shell::{CompletionsArguments, ManArguments};
+use crate::test::TestArguments;
 use crate::tlb::TlbCommand;
 
 /// What `--help` says of exit codes, which the README says too.
@@ -52,6 +54,12 @@ pub(crate) enum Command {
     Tlb(TlbCommand),
     /// Assembles a MASM program to a file.
     Asm(AsmArguments),
+    /// Runs programs and judges them by the expectations in their sources.
+    Test(TestArguments),
+    /// Prints what makes a shell complete the command line.
+    Completions(CompletionsArguments),
+    /// Prints a manual page, in roff.
+    Man(ManArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,16 +121,16 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(crate) max_insns: u64,
     /// The size of guest RAM: bytes, or a number with K, M or G.
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = ram)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_ram)]
     pub(crate) ram: u64,
     /// The size of the paging file, in a temporary file; without it, nothing is paged out.
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) pagefile: Option<u64>,
     /// Which page makes room when RAM is full: clock, fifo, aging, wsclock or random.
     #[arg(long, value_name = "POLICY", default_value = "clock", value_parser = replacement)]
     pub(crate) replacement: PolicyKind,
     /// The TLB: ENTRIESxWAYS:POLICY, "none", or that of a processor, as "i486" or "skylake".
-    #[arg(long, value_name = "TLB", default_value = "64x4:lru", value_parser = tlb)]
+    #[arg(long, value_name = "TLB", default_value = "64x4:lru", value_parser = parse_tlb)]
     pub(crate) tlb: TlbConfig,
     /// The format of the page tables. Only PAE can forbid execution.
     #[arg(long, value_enum, default_value_t)]
@@ -161,6 +169,26 @@ pub(crate) enum Profile {
     Win9x,
 }
 
+impl Paging {
+    /// Returns the mode as the memory manager names it.
+    pub(crate) fn mode(self) -> vmm::PagingMode {
+        match self {
+            Self::TwoLevel => vmm::PagingMode::TwoLevel,
+            Self::Pae => vmm::PagingMode::Pae,
+        }
+    }
+}
+
+impl Profile {
+    /// Returns the rules as the memory manager names them.
+    pub(crate) fn rules(self) -> vmm::Profile {
+        match self {
+            Self::Nt => vmm::Profile::Nt,
+            Self::Win9x => vmm::Profile::Win9x,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExitCodeOf {
     /// The program's, modulo 256.
@@ -195,35 +223,6 @@ fn topics(list: &str) -> Result<Topics, String> {
     })
 }
 
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let units = [('K', 1_u64 << 10), ('M', 1 << 20), ('G', 1 << 30)];
-    let upper = text.to_ascii_uppercase();
-    let unit = units
-        .into_iter()
-        .find(|&(letter, _)| upper.ends_with(letter));
-    let (digits, factor) = unit.map_or((upper.as_str(), 1), |(_, factor)| {
-        (&upper[..upper.len() - 1], factor)
-    });
-    let bytes = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor));
-    bytes.ok_or_else(|| "expected bytes, or a number with K, M or G, as in 64M".to_owned())
-}
-
-/// The most guest RAM: what a 32-bit physical address reaches.
-const MAX_RAM_BYTES: u64 = 4 << 30;
-/// The size of a frame.
-const FRAME_BYTES: u64 = 4 << 10;
-
-fn ram(text: &str) -> Result<u64, String> {
-    let bytes = size(text)?;
-    let is_ram = (FRAME_BYTES..=MAX_RAM_BYTES).contains(&bytes) && bytes % FRAME_BYTES == 0;
-    is_ram
-        .then_some(bytes)
-        .ok_or_else(|| "expected a multiple of 4K, 4K to 4G".to_owned())
-}
-
 fn quantum(text: &str) -> Result<u64, String> {
     let number = text.parse::<u64>().ok().filter(|&number| number > 0);
     number.ok_or_else(|| "expected a number of instructions, at least 1".to_owned())
@@ -233,27 +232,4 @@ fn replacement(name: &str) -> Result<PolicyKind, String> {
     let known = PolicyKind::NAMES.map(|(name, _)| name).join(", ");
     let unknown = || format!("unknown replacement policy; there are {known}");
     PolicyKind::named(name).ok_or_else(unknown)
-}
-
-fn tlb(text: &str) -> Result<TlbConfig, String> {
-    let Some((entries, ways)) = text.split_once('x').filter(|_| starts_with_digit(text)) else {
-        let preset = presets::named(text);
-        return preset
-            .map(|preset| preset.config().clone())
-            .map_err(|error| format!("{error}; or ENTRIESxWAYS:POLICY, as in 64x4:lru"));
-    };
-    let (ways, policy) = ways.split_once(':').unwrap_or((ways, "lru"));
-    let number = |text: &str| {
-        let wrong = |_| "expected ENTRIESxWAYS:POLICY, as in 64x4:lru".to_owned();
-        text.parse::<u32>().map_err(wrong)
-    };
-    let policy = Policy::named(policy).map_err(|error| error.to_string())?;
-    let geometry = Geometry::new(number(entries)?, number(ways)?, policy);
-    geometry
-        .map(TlbConfig::unified)
-        .map_err(|error| error.to_string())
-}
-
-fn starts_with_digit(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_digit())
 }

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use pagefault_asm::{Diagnostic, Severity, SourceFiles};
+use pagefault_lab::expect::{ExpectError, Span, Unmet};
 
 /// The longest part of a source line that is shown, in characters.
 const MAX_LINE_CHARS: usize = 160;
@@ -13,7 +14,8 @@ pub(crate) fn print(diagnostics: &[Diagnostic], files: &SourceFiles) {
     }
 }
 
-fn rendered(diagnostic: &Diagnostic, files: &SourceFiles) -> String {
+/// Returns a diagnostic with the line that it is about.
+pub(crate) fn rendered(diagnostic: &Diagnostic, files: &SourceFiles) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -44,6 +46,53 @@ fn rendered(diagnostic: &Diagnostic, files: &SourceFiles) -> String {
         group = group.element(Level::HELP.message(help));
     }
     Renderer::styled().render(&[group])
+}
+
+/// Returns an expectation that cannot be understood, with its line.
+pub(crate) fn malformed(error: &ExpectError, path: &str, source: &[u8]) -> String {
+    let title = Level::ERROR.primary_title(error.kind.to_string());
+    let (line, range) = expectation(error.span, source);
+    let snippet = Snippet::source(line.as_str())
+        .line_start(error.span.line as usize)
+        .path(path)
+        .annotation(AnnotationKind::Primary.span(range));
+    let mut group = title.element(snippet);
+    if let Some(help) = error.kind.help() {
+        group = group.element(Level::HELP.message(help));
+    }
+    Renderer::styled().render(&[group]) + "\n"
+}
+
+/// Returns an expectation that is not met, with its line.
+pub(crate) fn unmet(unmet: &Unmet, path: &str, source: &[u8]) -> String {
+    let title = match unmet.span {
+        Some(_) => "the expectation is not met".to_owned(),
+        None => format!("not expected: {}", unmet.seen),
+    };
+    let title = Level::ERROR.primary_title(title);
+    let Some(span) = unmet.span else {
+        let note = Level::HELP.message("say so with `end` or `fault`, if it is meant");
+        let group = title.element(note);
+        return Renderer::styled().render(&[group]) + "\n";
+    };
+    let (line, range) = expectation(span, source);
+    let snippet = Snippet::source(line.as_str())
+        .line_start(span.line as usize)
+        .path(path)
+        .annotation(AnnotationKind::Primary.span(range));
+    let group = title
+        .element(snippet)
+        .element(Level::NOTE.message(format!("expected: {}", unmet.expected)))
+        .element(Level::NOTE.message(format!("seen: {}", unmet.seen)));
+    Renderer::styled().render(&[group]) + "\n"
+}
+
+/// Returns the part of a source around a stretch, and the stretch in it.
+fn expectation(span: Span, source: &[u8]) -> (String, std::ops::Range<usize>) {
+    let newline = |byte: &u8| *byte == b'\n';
+    let index = span.line.saturating_sub(1) as usize;
+    let line = source.split(newline).nth(index).unwrap_or_default();
+    excerpt(line.trim_ascii_end(), span.column, span.len)
 }
 
 /// Returns the part of a line around a span, decoded, and the span's bytes in it.

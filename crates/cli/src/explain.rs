@@ -90,7 +90,8 @@ fn missing(call: &MissingCall, line: Option<&SourceLine>) -> String {
     text
 }
 
-fn exception(report: &ExceptionReport) -> String {
+/// Explains an exception.
+pub(crate) fn exception(report: &ExceptionReport) -> String {
     let mut text = String::new();
     let what = match &report.memory {
         Some(memory) => {

@@ -9,8 +9,11 @@ mod folder;
 mod json;
 mod map;
 mod program;
+mod progress;
 mod record;
 mod run;
+mod shell;
+mod test;
 mod tlb;
 mod trace;
 
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
         Command::Map(run) => run::run(run, Shown::Map),
         Command::Tlb(command) => tlb::run(command),
         Command::Asm(arguments) => asm::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
+        Command::Completions(arguments) => shell::completions(arguments),
+        Command::Man(arguments) => shell::man(arguments),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -7,18 +7,18 @@ use std::rc::Rc;
 
 use anyhow::Context;
 use pagefault_machine::vmm::mmu::MmuConfig;
-use pagefault_machine::vmm::{self, StreamStore, VmmConfig};
+use pagefault_machine::vmm::{StreamStore, VmmConfig};
 use pagefault_machine::{
     Aslr, Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Program, Stream, Tracer,
     Turns, Watch,
 };
 
-use crate::args::{ExitCodeOf, Paging, Profile, RunArguments};
+use crate::args::{ExitCodeOf, RunArguments};
 use crate::folder::Folder;
 use crate::program::{Loadable, read};
 use crate::record::Recording;
 use crate::trace::{Form, Writer};
-use crate::{explain, json, map};
+use crate::{explain, json, map, progress};
 
 /// The program was ended by an exception that nobody handled.
 const EXIT_EXCEPTION: u8 = 120;
@@ -147,7 +147,7 @@ impl Job<'_> {
             let what = || format!("cannot use the folder {}", folder.display());
             machine.set_files(Box::new(opened.with_context(what)?));
         }
-        let outcome = machine.run(arguments.max_insns);
+        let outcome = progress::run(&mut machine, arguments.max_insns);
         self.show(&machine, &outcome)
             .context("cannot write the result")?;
         Ok(exit_code(&outcome, arguments.exit_code))
@@ -178,14 +178,6 @@ impl Job<'_> {
 }
 
 fn config(arguments: &RunArguments) -> MachineConfig {
-    let paging = match arguments.paging {
-        Paging::TwoLevel => vmm::PagingMode::TwoLevel,
-        Paging::Pae => vmm::PagingMode::Pae,
-    };
-    let profile = match arguments.profile {
-        Profile::Nt => vmm::Profile::Nt,
-        Profile::Win9x => vmm::Profile::Win9x,
-    };
     let stem = arguments.program.file_stem().unwrap_or_default();
     MachineConfig {
         program_name: format!("{}.exe", stem.to_string_lossy()),
@@ -197,8 +189,8 @@ fn config(arguments: &RunArguments) -> MachineConfig {
             ..MmuConfig::default()
         },
         vmm: VmmConfig {
-            paging,
-            profile,
+            paging: arguments.paging.mode(),
+            profile: arguments.profile.rules(),
             replacement: arguments.replacement,
             ..VmmConfig::default()
         },

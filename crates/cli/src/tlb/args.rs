@@ -341,7 +341,7 @@ fn budget(text: &str) -> Result<Budget, String> {
 }
 
 fn page_size(text: &str) -> Result<PageShift, String> {
-    let bytes = crate::args::size(text)?;
+    let bytes = pagefault_lab::parse_size(text).map_err(|error| error.to_string())?;
     if !bytes.is_power_of_two() {
         return Err("expected a power of two, as 4K, 2M or 4M".to_owned());
     }
