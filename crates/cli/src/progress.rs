@@ -31,7 +31,7 @@ pub(crate) fn run<W: Watch>(machine: &mut Machine<W>, budget: u64) -> Outcome {
         match pause {
             Pause::Ended(Outcome::BudgetExceeded) if left > SLICE => {}
             Pause::Ended(outcome) => break outcome,
-            Pause::Breakpoint { .. } | Pause::Raised(_) => {}
+            Pause::Breakpoint { .. } | Pause::Raised(_) | Pause::Called { .. } => {}
         }
     };
     bar.finish_and_clear();

@@ -71,7 +71,9 @@ fn blocks(kind: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         if line.strip_prefix("```") == Some(kind) {
             let block = lines.by_ref().take_while(|line| *line != "```");
-            blocks.push(block.map(|line| format!("{line}\n")).collect());
+            let mut text = block.collect::<Vec<_>>().join("\n");
+            text.push('\n');
+            blocks.push(text);
         }
     }
     blocks

@@ -96,6 +96,13 @@ impl DebugInfo {
         })
     }
 
+    /// Returns the source lines that have code, by its address; one may come several times.
+    pub fn lines(&self) -> impl Iterator<Item = &SourceLine> {
+        self.lines
+            .iter()
+            .filter_map(|&(_, source)| self.sources.get(source))
+    }
+
     /// Returns the labels by address.
     pub fn labels(&self) -> impl Iterator<Item = (u32, &str)> {
         self.symbols

@@ -65,6 +65,7 @@ mod local;
 mod machine;
 mod map;
 mod objects;
+mod page;
 mod program;
 mod raise;
 mod record;
@@ -97,6 +98,7 @@ pub use machine::{
     DEFAULT_STACK_RESERVE_BYTES, Machine, MachineConfig, MissingCall, Outcome,
 };
 pub use map::MapEntry;
+pub use page::PageReport;
 pub use program::{
     Field, FromImageError, ImportName, Part, PartRights, PeReadError, Program, ProgramImport,
     StackSize, ThreadLocal,

@@ -236,13 +236,18 @@ impl<W: Watch> Machine<W> {
         self.vmm.peek(&self.mmu, self.process, addr, bytes)
     }
 
+    /// Returns a word of the program's memory. Looking changes nothing, and is not counted.
+    pub(crate) fn peek_u32(&mut self, addr: LinearAddr) -> Option<u32> {
+        let mut bytes = [0; 4];
+        self.peek_bytes(addr, &mut bytes).ok()?;
+        Some(u32::from_le_bytes(bytes))
+    }
+
     /// Returns what `GetLastError` would say; `None` if the program has taken the TEB away from
     /// itself.
     pub fn last_error_code(&mut self) -> Option<u32> {
         let at = self.threads.current().teb.wrapping_add(teb::LAST_ERROR);
-        let mut bytes = [0; 4];
-        self.peek_bytes(LinearAddr::new(at), &mut bytes).ok()?;
-        Some(u32::from_le_bytes(bytes))
+        self.peek_u32(LinearAddr::new(at))
     }
 
     /// Returns the address of the next instruction.
@@ -304,7 +309,11 @@ impl<W: Watch> Machine<W> {
                 self.end_thread(self.threads.current_id(), code)
             }
             Target::Function(function) => match self.call_function(function) {
-                Ok(()) | Err(Stop::Resumed) => Ok(()),
+                Ok(()) => {
+                    self.note_called(function.name);
+                    Ok(())
+                }
+                Err(Stop::Resumed) => Ok(()),
                 Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
                 Err(Stop::Refused(refused)) => self.raise_refused(refused, addr.bits()),
                 Err(Stop::End(outcome)) => Err(*outcome),

@@ -275,13 +275,9 @@ impl<W: Watch> Machine<W> {
         for _ in 0..MAX_FOLLOWED {
             let is_ours = SystemCode::procedure_at(addr) == Some("RaiseOver");
             let at = LinearAddr::new(other);
-            let next = self
-                .vmm
-                .read_u32(&mut self.mmu, at.wrapping_add(OTHER_OFFSET));
-            let its = self
-                .vmm
-                .read_u32(&mut self.mmu, at.wrapping_add(ADDRESS_OFFSET));
-            let (true, Ok(next), Ok(its)) = (is_ours && other != 0, next, its) else {
+            let next = self.peek_u32(at.wrapping_add(OTHER_OFFSET));
+            let its = self.peek_u32(at.wrapping_add(ADDRESS_OFFSET));
+            let (true, Some(next), Some(its)) = (is_ours && other != 0, next, its) else {
                 break;
             };
             (addr, other) = (its, next);

@@ -218,7 +218,7 @@ impl<W: Watch> Machine<W> {
     }
 
     /// Returns the calls that made the page at `addr` what it is.
-    fn history_of(&self, addr: LinearAddr) -> Vec<HistoryLine> {
+    pub(crate) fn history_of(&self, addr: LinearAddr) -> Vec<HistoryLine> {
         let history: History = self.vmm.history(self.process, addr);
         let mut deeds = vec![
             (Deed::Reserved, history.reserved_by),
@@ -289,14 +289,14 @@ impl<W: Watch> Machine<W> {
 
     fn return_address(&mut self) -> Option<u32> {
         let esp = LinearAddr::new(self.cpu.registers().gpr(Reg::Esp));
-        self.vmm.read_u32(&mut self.mmu, esp).ok()
+        self.peek_u32(esp)
     }
 
     /// Returns the return address of the function whose frame EBP points to.
     fn return_address_of_frame(&mut self) -> Option<u32> {
         let ebp = LinearAddr::new(self.cpu.registers().gpr(Reg::Ebp));
         let at = ebp.wrapping_add(STACK_SLOT_BYTES);
-        self.vmm.read_u32(&mut self.mmu, at).ok()
+        self.peek_u32(at)
     }
 
     fn gprs(&self) -> [u32; 8] {
@@ -406,14 +406,19 @@ impl<W: Watch> Machine<W> {
     }
 }
 
-/// Returns what the table entry at which a walk stopped means; `None` if it stopped elsewhere.
-fn entry_meaning(walk: &Walk) -> Option<String> {
+/// Returns the table entry at which a walk stopped; `None` if it stopped elsewhere.
+pub(crate) fn software_entry(walk: &Walk) -> Option<SoftwarePte> {
     let step = walk
         .steps()
         .last()
         .filter(|step| step.level == Level::Table)?;
     let software = SoftwareEntry::from_bits(u32::try_from(step.value).ok()?)?;
-    Some(match SoftwarePte::from_bits(software.bits()) {
+    Some(SoftwarePte::from_bits(software.bits()))
+}
+
+/// Returns what the table entry at which a walk stopped means; `None` if it stopped elsewhere.
+pub(crate) fn entry_meaning(walk: &Walk) -> Option<String> {
+    Some(match software_entry(walk)? {
         SoftwarePte::AskRegion => "nothing of its own, the region decides".to_owned(),
         SoftwarePte::DemandZero(protection) => {
             format!("committed {protection}, zeros on the first touch")

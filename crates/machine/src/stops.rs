@@ -20,18 +20,25 @@ pub enum Pause {
     /// An exception was raised and is about to be dispatched: nobody has been asked yet whether it
     /// is handled. The report has the registers as they were at the instruction.
     Raised(Box<ExceptionReport>),
+    /// An imported function has been called and has returned.
+    Called {
+        /// Its name.
+        function: &'static str,
+    },
     /// The run has ended.
     Ended(Outcome),
 }
 
-/// Whether a run pauses when an exception is raised.
+/// At what else a run pauses than at breakpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Catch {
-    /// It does not.
+    /// At nothing else.
     #[default]
     Nothing,
-    /// It does, before the program's handlers are asked.
+    /// At exceptions, before the program's handlers are asked.
     Exceptions,
+    /// At exceptions, and behind each call of an imported function.
+    ExceptionsAndCalls,
 }
 
 /// Where a run pauses, and where it has.
@@ -43,6 +50,8 @@ pub(crate) struct Stops {
     passed: Option<Passed>,
     /// Exceptions that no pause has told yet.
     raised: VecDeque<Box<ExceptionReport>>,
+    /// The function that has just returned.
+    called: Option<&'static str>,
     /// The end of the run, which is told after them.
     ended: Option<Outcome>,
 }
@@ -68,7 +77,7 @@ impl<W: Watch> Machine<W> {
         self.cpu.remove_breakpoint(&mut self.mmu, eip);
     }
 
-    /// Says whether [`Machine::run_to_pause`] pauses at exceptions.
+    /// Says at what [`Machine::run_to_pause`] pauses.
     pub fn set_catch(&mut self, catch: Catch) {
         self.stops.catch = catch;
     }
@@ -85,9 +94,16 @@ impl<W: Watch> Machine<W> {
 
     /// Notes that an exception is about to be dispatched.
     pub(crate) fn note_raised(&mut self, record: &Record, context: &Context) {
-        if self.stops.catch == Catch::Exceptions {
+        if self.stops.catch != Catch::Nothing {
             let report = self.explain(record, context);
             self.stops.raised.push_back(report);
+        }
+    }
+
+    /// Notes that an imported function has returned.
+    pub(crate) fn note_called(&mut self, function: &'static str) {
+        if self.stops.catch == Catch::ExceptionsAndCalls {
+            self.stops.called = Some(function);
         }
     }
 
@@ -96,10 +112,18 @@ impl<W: Watch> Machine<W> {
         self.stops.ended = Some(outcome);
     }
 
-    /// Returns what no pause has told yet: exceptions, and then the end.
+    /// Returns what no pause has told yet: exceptions, a call, and then the end.
     pub(crate) fn untold(&mut self) -> Option<Pause> {
         let raised = self.stops.raised.pop_front().map(Pause::Raised);
-        raised.or_else(|| self.stops.ended.take().map(Pause::Ended))
+        let stops = &mut self.stops;
+        raised
+            .or_else(|| {
+                stops
+                    .called
+                    .take()
+                    .map(|function| Pause::Called { function })
+            })
+            .or_else(|| stops.ended.take().map(Pause::Ended))
     }
 
     /// Returns the pause at a breakpoint that control has come to, once.

@@ -204,6 +204,7 @@ impl Trial<'_> {
             match machine.run_to_pause(left) {
                 Pause::Breakpoint { eip } => self.arrive(machine, eip),
                 Pause::Raised(report) => self.raise(machine, report),
+                Pause::Called { .. } => {}
                 Pause::Ended(outcome) => return outcome,
             }
         }

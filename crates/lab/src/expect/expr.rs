@@ -74,11 +74,17 @@ pub(crate) enum Register {
 
 /// Why an expression has no value just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum NoValue {
+pub enum NoValue {
+    /// Memory that is not there.
     #[error("the byte at 0x{addr:08X} cannot be read: its page is not committed")]
-    Unreadable { addr: u32 },
+    Unreadable {
+        /// Its address.
+        addr: u32,
+    },
+    /// A division by zero.
     #[error("division by zero")]
     DivisionByZero,
+    /// The last error of a thread whose environment block is gone.
     #[error("the thread environment block is gone")]
     NoTeb,
 }

@@ -134,6 +134,18 @@ impl Expectations {
     }
 }
 
+/// Reads an expression that stands alone.
+pub(crate) fn parse_expression(text: &str) -> Result<Expr, ExpectError> {
+    let mut parser = Parser {
+        tokens: tokens(1, 1, text.as_bytes())?,
+        at: 0,
+        depth: 0,
+    };
+    let expr = parser.expr()?;
+    parser.end()?;
+    Ok(expr)
+}
+
 /// Returns the lines of a source, whichever way they end.
 fn lines_of(source: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(source);
