@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use pagefault_lab::{parse_ram, parse_size, parse_tlb};
 use pagefault_machine::vmm::mmu::TlbConfig;
 use pagefault_machine::vmm::{self, PolicyKind};
 use pagefault_machine::{DEFAULT_QUANTUM, Topics};
 
+use crate::look::{ExplainArguments, MapArguments, WalkArguments};
 use crate::shell::{CompletionsArguments, ManArguments};
 use crate::test::TestArguments;
 use crate::tlb::TlbCommand;
@@ -47,8 +48,12 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Runs an executable, or assembles a MASM program and runs it.
     Run(RunArguments),
-    /// Runs a program and shows its address space as it is at the end.
-    Map(RunArguments),
+    /// Runs a program and shows its address space, at the end or at another moment.
+    Map(MapArguments),
+    /// Explains an exception of a program, or one of its addresses.
+    Explain(ExplainArguments),
+    /// Walks the page tables of a program, or of a dump of physical memory.
+    Walk(WalkArguments),
     /// Traces and patterns against TLBs: counts, sweeps, curves, real processors.
     #[command(subcommand)]
     Tlb(TlbCommand),
@@ -144,6 +149,10 @@ pub(crate) struct RunArguments {
     /// Draw the lengths of the turns from this number; 0 keeps them all alike.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Write a report of the run: one HTML file with a time line, the address space over time, page
+    /// tables, walks, misses and faults by region and instruction.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["trace", "record_trace"])]
+    pub(crate) report: Option<PathBuf>,
     /// Print what the MMU has counted, on standard error.
     #[arg(long)]
     pub(crate) stats: bool,
@@ -198,7 +207,46 @@ pub(crate) enum ExitCodeOf {
     Tool,
 }
 
+/// What stands for the program where none is named.
+pub(crate) const NO_PROGRAM: &str = "-";
+
+/// Returns the command line with what is peculiar to single commands.
+pub(crate) fn command() -> clap::Command {
+    // A dump stands in the place of a program.
+    let program = |arg: clap::Arg| {
+        let arg = arg.required(false).default_value(NO_PROGRAM);
+        arg.hide_default_value(true).index(2)
+    };
+    let walk = |walk: clap::Command| {
+        let walk = walk.mut_arg("address", |arg| arg.index(1));
+        let walk = walk.mut_arg("program", program);
+        walk.mut_arg("arguments", |arg| arg.index(3))
+    };
+    // These look at one moment; a report is of a whole run.
+    let whole = ["report", "map_at_exit", "exit_code"];
+    let unwanted = |command: clap::Command| {
+        let hide = |command: clap::Command, name| command.mut_arg(name, |arg| arg.hide(true));
+        whole.into_iter().fold(command, hide)
+    };
+    Arguments::command()
+        .mut_subcommand("walk", |command| unwanted(walk(command)))
+        .mut_subcommand("explain", unwanted)
+        .mut_subcommand("map", unwanted)
+        .mut_subcommand("tlb", |tlb| tlb.mut_subcommand("show", unwanted))
+}
+
 impl RunArguments {
+    /// Returns an option that is for whole runs and not for looking at a moment, if one was given.
+    pub(crate) fn unfit_for_a_look(&self) -> Option<&'static str> {
+        let options = [
+            (self.report.is_some(), "--report"),
+            (self.map_at_exit, "--map-at-exit"),
+            (self.exit_code != ExitCodeOf::default(), "--exit-code"),
+        ];
+        let given = options.into_iter().find(|&(is_given, _)| is_given);
+        given.map(|(_, name)| name)
+    }
+
     /// Returns what follows the program's name on its command line.
     pub(crate) fn command_line(&self) -> String {
         let quoted = self.arguments.iter().map(|argument| {

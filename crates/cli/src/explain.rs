@@ -1,6 +1,7 @@
 //! How a run ended, in words.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use anstream::eprintln;
 use pagefault_machine::vmm::mmu::{ErrorCode, LevelId, LinearAddr};
@@ -189,7 +190,7 @@ fn memory_lines(memory: &MemoryReport) -> String {
         text,
         "page walk    CR3 {:08X}, address {}",
         memory.cr3,
-        split(memory, addr)
+        split(memory.is_two_level, addr)
     );
     for line in memory.walk.to_string().lines() {
         _ = writeln!(text, "  {line}");
@@ -198,14 +199,21 @@ fn memory_lines(memory: &MemoryReport) -> String {
         _ = writeln!(text, "  to the memory manager, this entry means: {entry}");
     }
     _ = writeln!(text, "error code   {}", error_code(memory.fault.code));
-    _ = writeln!(text, "\nregion       {}", region(memory));
+    _ = writeln!(
+        text,
+        "\nregion       {}",
+        region(
+            memory.region.as_ref(),
+            memory.allocation.as_ref(),
+            memory.purpose
+        )
+    );
     text += &history(&memory.history);
     text
 }
 
 /// Shows an address as its walk takes it apart.
-fn split(memory: &MemoryReport, addr: LinearAddr) -> String {
-    let is_two_level = memory.is_two_level;
+pub(crate) fn split(is_two_level: bool, addr: LinearAddr) -> String {
     if is_two_level {
         format!(
             "{:08X} = directory entry {}, table entry {}, offset {:03X}h",
@@ -245,15 +253,20 @@ fn error_code(code: ErrorCode) -> String {
     text
 }
 
-fn region(memory: &MemoryReport) -> String {
-    let Some(info) = &memory.region else {
+/// Shows the region of a page, and the run of pages in it that the page begins.
+pub(crate) fn region(
+    info: Option<&MemoryInfo>,
+    allocation: Option<&Range<u32>>,
+    purpose: Option<&str>,
+) -> String {
+    let Some(info) = info else {
         return "outside of the program's address space".to_owned();
     };
-    let mut text = match &memory.allocation {
+    let mut text = match allocation {
         Some(range) => format!("{:08X}-{:08X}", range.start, range.end - 1),
         None => "none".to_owned(),
     };
-    if let Some(purpose) = memory.purpose {
+    if let Some(purpose) = purpose {
         _ = write!(text, ", {purpose}");
     }
     _ = write!(
@@ -282,7 +295,7 @@ fn state(info: &MemoryInfo) -> String {
 }
 
 /// Shows the calls that made a page what it is, a line each: one call may have done two things.
-fn history(lines: &[HistoryLine]) -> String {
+pub(crate) fn history(lines: &[HistoryLine]) -> String {
     let same = |a: &HistoryLine, b: &HistoryLine| a.call == b.call;
     let calls = lines.chunk_by(same).map(|lines| {
         let deeds: Vec<_> = lines.iter().map(|line| line.deed.participle()).collect();

@@ -1,7 +1,7 @@
 //! How a run ended, for programs.
 
-use pagefault_machine::vmm::Protection;
 use pagefault_machine::vmm::mmu::{ByKind, Level, LevelId, Statistics};
+use pagefault_machine::vmm::{MemoryInfo, Protection};
 use pagefault_machine::{
     ExceptionReport, HistoryLine, Machine, MemoryReport, Outcome, Place, SourceLine, Watch,
 };
@@ -58,7 +58,8 @@ pub(crate) fn name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn exception(report: &ExceptionReport) -> Value {
+/// Returns an exception with what is known of it.
+pub(crate) fn exception(report: &ExceptionReport) -> Value {
     json!({
         "code": report.status.bits(),
         "name": report.status.name(),
@@ -92,18 +93,7 @@ fn memory(memory: &MemoryReport) -> Value {
         };
         json!({ "level": level, "at": step.at.bits(), "value": step.value })
     };
-    let region = memory.region.map(|info| {
-        json!({
-            "base": info.base.bits(),
-            "size": info.size_bytes,
-            "state": info.state.bits(),
-            "protect": info.protection.map_or(0, Protection::bits),
-            "allocation_base": info.allocation.as_ref().map(|allocation| allocation.base.bits()),
-            "allocation_protect":
-                info.allocation.as_ref().map(|allocation| allocation.protection.bits()),
-            "type": info.allocation.as_ref().map(|allocation| allocation.kind.bits()),
-        })
-    });
+    let region = memory.region.as_ref().map(region);
     json!({
         "operation": memory.operation(),
         "addr": memory.fault.addr.bits(),
@@ -116,7 +106,22 @@ fn memory(memory: &MemoryReport) -> Value {
     })
 }
 
-fn history(line: &HistoryLine) -> Value {
+/// Returns what `VirtualQuery` says of a page.
+pub(crate) fn region(info: &MemoryInfo) -> Value {
+    let allocation = info.allocation.as_ref();
+    json!({
+        "base": info.base.bits(),
+        "size": info.size_bytes,
+        "state": info.state.bits(),
+        "protect": info.protection.map_or(0, Protection::bits),
+        "allocation_base": allocation.map(|allocation| allocation.base.bits()),
+        "allocation_protect": allocation.map(|allocation| allocation.protection.bits()),
+        "type": allocation.map(|allocation| allocation.kind.bits()),
+    })
+}
+
+/// Returns a call in the history of a page.
+pub(crate) fn history(line: &HistoryLine) -> Value {
     json!({
         "deed": line.deed.participle(),
         "function": line.call.as_ref().map(|call| call.function),
@@ -132,7 +137,8 @@ fn source(line: Option<&SourceLine>) -> Value {
     )
 }
 
-fn statistics(counted: &Statistics) -> Value {
+/// Returns what the MMU has counted.
+pub(crate) fn statistics(counted: &Statistics) -> Value {
     let level = |level| {
         let level = counted.level(level);
         json!({

@@ -7,6 +7,7 @@ mod explain;
 mod files;
 mod folder;
 mod json;
+mod look;
 mod map;
 mod program;
 mod progress;
@@ -19,7 +20,7 @@ mod trace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use crate::args::{Arguments, Color, Command};
 use crate::run::Shown;
@@ -28,7 +29,8 @@ use crate::run::Shown;
 const EXIT_OUTPUT: u8 = 125;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = args::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let choice = match arguments.color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
@@ -37,7 +39,9 @@ fn main() -> ExitCode {
     choice.write_global();
     let result = match &arguments.command {
         Command::Run(run) => run::run(run, Shown::Run),
-        Command::Map(run) => run::run(run, Shown::Map),
+        Command::Map(arguments) => look::map(arguments),
+        Command::Explain(arguments) => look::explain(arguments),
+        Command::Walk(arguments) => look::walk(arguments),
         Command::Tlb(command) => tlb::run(command),
         Command::Asm(arguments) => asm::run(arguments),
         Command::Test(arguments) => test::run(arguments),

@@ -61,7 +61,7 @@ fn line(entry: &MapEntry) -> String {
 }
 
 /// Returns the object that `map --json` prints.
-pub(crate) fn json<W: Watch>(machine: &Machine<W>, outcome: &Outcome) -> Value {
+pub(crate) fn json<W: Watch>(machine: &Machine<W>, outcome: Option<&Outcome>) -> Value {
     let entry = |entry: &MapEntry| {
         let info = &entry.run.info;
         let allocation = info.allocation.as_ref();
@@ -79,7 +79,7 @@ pub(crate) fn json<W: Watch>(machine: &Machine<W>, outcome: &Outcome) -> Value {
     };
     json!({
         "schema": SCHEMA,
-        "outcome": name(outcome),
+        "outcome": outcome.map_or("stopped", name),
         "map": machine.address_map().iter().map(entry).collect::<Vec<_>>(),
     })
 }

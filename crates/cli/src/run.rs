@@ -15,6 +15,8 @@ use pagefault_machine::{
 
 use crate::args::{ExitCodeOf, RunArguments};
 use crate::folder::Folder;
+use crate::look::Look;
+use crate::look::report::Reporter;
 use crate::program::{Loadable, read};
 use crate::record::Recording;
 use crate::trace::{Form, Writer};
@@ -26,6 +28,8 @@ const EXIT_EXCEPTION: u8 = 120;
 const EXIT_NOT_EMULATED: u8 = 121;
 /// The budget of instructions was used up, or would never be.
 const EXIT_BUDGET: u8 = 122;
+/// The command line is wrong.
+const EXIT_USAGE: u8 = 2;
 /// The program cannot be read, assembled or loaded.
 pub(crate) const EXIT_NO_PROGRAM: u8 = 123;
 
@@ -33,12 +37,12 @@ pub(crate) const EXIT_NO_PROGRAM: u8 = 123;
 type Captured = Rc<RefCell<Vec<u8>>>;
 
 /// What the command prints on standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shown<'a> {
     /// The program's output.
     Run,
-    /// The address space when the program has ended; its output is dropped.
-    Map,
+    /// What it is at a moment; its output is dropped.
+    Look(Look<'a>),
 }
 
 /// Runs the program and returns the exit code of the command.
@@ -46,7 +50,12 @@ pub(crate) enum Shown {
 /// # Errors
 ///
 /// What was asked for cannot be written.
-pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> {
+pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<u8> {
+    let look = matches!(shown, Shown::Look(_));
+    if let Some(option) = arguments.unfit_for_a_look().filter(|_| look) {
+        anstream::eprintln!("error: {option} is for `pagefault run`: here, one moment is shown");
+        return Ok(EXIT_USAGE);
+    }
     let Some(Loadable {
         program,
         debug,
@@ -56,7 +65,7 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
         return Ok(EXIT_NO_PROGRAM);
     };
     let captured = Captured::default();
-    let console: Box<dyn Console> = if arguments.json || shown == Shown::Map {
+    let console: Box<dyn Console> = if arguments.json || look {
         Box::new(Capture(Rc::clone(&captured)))
     } else {
         Box::new(Terminal::default())
@@ -68,11 +77,24 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
             shown,
             program: &program,
             captured: &captured,
+            reporter: None,
         };
         let tracer = Tracer::new(Recording::TOPICS, recording.clone());
         let code = job.run(debug, console, tracer)?;
         recording.finish(&program, &symbols)?;
         return Ok(code);
+    }
+    if let Some(path) = &arguments.report {
+        let reporter = Reporter::create(path)?;
+        let job = Job {
+            arguments,
+            shown,
+            program: &program,
+            captured: &captured,
+            reporter: Some(&reporter),
+        };
+        let tracer = Tracer::new(Reporter::TOPICS, reporter.clone());
+        return job.run(debug, console, tracer);
     }
     match arguments.trace {
         None => {
@@ -81,6 +103,7 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
                 shown,
                 program: &program,
                 captured: &captured,
+                reporter: None,
             };
             job.run(debug, console, Listener::deaf())
         }
@@ -104,6 +127,7 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
                 shown,
                 program: &program,
                 captured: &captured,
+                reporter: None,
             };
             job.run(debug, console, tracer)
         }
@@ -113,9 +137,11 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown) -> anyhow::Result<u8> 
 /// What is to be run, and what of it is shown.
 struct Job<'a> {
     arguments: &'a RunArguments,
-    shown: Shown,
+    shown: Shown<'a>,
     program: &'a Program,
     captured: &'a Captured,
+    /// Who writes the report of the run.
+    reporter: Option<&'a Reporter>,
 }
 
 impl Job<'_> {
@@ -147,7 +173,17 @@ impl Job<'_> {
             let what = || format!("cannot use the folder {}", folder.display());
             machine.set_files(Box::new(opened.with_context(what)?));
         }
-        let outcome = progress::run(&mut machine, arguments.max_insns);
+        if let Shown::Look(look) = self.shown {
+            return look.show(&mut machine, self.program);
+        }
+        let outcome = match self.reporter {
+            Some(reporter) => reporter.drive(&mut machine, arguments.max_insns),
+            None => progress::run(&mut machine, arguments.max_insns),
+        };
+        if let Some(reporter) = self.reporter {
+            let program = arguments.program.display().to_string();
+            reporter.finish(&machine, &outcome, &program)?;
+        }
         self.show(&machine, &outcome)
             .context("cannot write the result")?;
         Ok(exit_code(&outcome, arguments.exit_code))
@@ -160,11 +196,7 @@ impl Job<'_> {
                 let object = json::result(machine, outcome, &self.captured.borrow());
                 return writeln!(output, "{object:#}");
             }
-            (Shown::Map, true) => {
-                return writeln!(output, "{:#}", map::json(machine, outcome));
-            }
-            (Shown::Map, false) => write!(output, "{}", map::text(machine))?,
-            (Shown::Run, false) => {}
+            (Shown::Run, false) | (Shown::Look(_), _) => {}
         }
         explain::print(machine, outcome);
         if self.arguments.map_at_exit {

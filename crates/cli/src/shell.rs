@@ -3,10 +3,9 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Arguments;
+use crate::args;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionsArguments {
@@ -28,7 +27,7 @@ pub(crate) struct ManArguments {
 /// They cannot be printed.
 pub(crate) fn completions(arguments: &CompletionsArguments) -> anyhow::Result<u8> {
     let mut script = Vec::new();
-    let mut command = Arguments::command();
+    let mut command = args::command();
     let name = command.get_name().to_owned();
     clap_complete::generate(arguments.shell, &mut command, name, &mut script);
     print(&script)
@@ -40,7 +39,7 @@ pub(crate) fn completions(arguments: &CompletionsArguments) -> anyhow::Result<u8
 ///
 /// There is no such command, or it cannot be printed.
 pub(crate) fn man(arguments: &ManArguments) -> anyhow::Result<u8> {
-    let mut command = Arguments::command();
+    let mut command = args::command();
     command.build();
     let mut name = command.get_name().to_owned();
     for part in &arguments.command {

@@ -49,8 +49,7 @@ pub(crate) struct TestArguments {
     /// Rewrite exact expectations that are not met to what was seen.
     #[arg(long)]
     update: bool,
-    /// Write the results as JUnit XML.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = "Write the results as JUnit XML")]
     junit: Option<PathBuf>,
     /// Print one JSON object in place of the text.
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! The results as JUnit XML, which every continuous integration reads.
+//! The results as `JUnit` XML, which every continuous integration reads.
 
 use anyhow::Context;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -38,5 +38,5 @@ pub(crate) fn text(judged: &[Judged]) -> anyhow::Result<String> {
     }
     let mut report = Report::new(SUITE);
     report.add_test_suite(suite);
-    report.to_string().context("no JUnit XML")
+    report.to_string().context("the results are no XML")
 }

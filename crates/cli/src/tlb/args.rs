@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use pagefault_tlbsim::{DEFAULT_SEED, Format, PageShift, Pattern};
 
+use crate::look::TlbShowArguments;
 use crate::tlb::spec::TlbSpec;
 
 /// How TLBs are written.
@@ -35,6 +36,8 @@ pub(crate) enum TlbCommand {
     Presets(PresetsArguments),
     /// Runs a trace or a program through the TLBs of real processors.
     Compare(CompareArguments),
+    /// Shows what the TLB of a program holds, at the end or at another moment.
+    Show(TlbShowArguments),
     /// Joins results that were computed apart, as JSON Lines.
     Merge(MergeArguments),
 }

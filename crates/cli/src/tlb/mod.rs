@@ -22,6 +22,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
+use crate::look;
 pub(crate) use crate::tlb::args::TlbCommand;
 use crate::tlb::args::{Form, OutputArguments};
 use crate::tlb::table::Table;
@@ -54,6 +55,7 @@ pub(crate) fn run(command: &TlbCommand) -> anyhow::Result<u8> {
         TlbCommand::Curve(arguments) => curve::run(arguments),
         TlbCommand::Presets(arguments) => presets::run(arguments),
         TlbCommand::Compare(arguments) => compare::run(arguments),
+        TlbCommand::Show(arguments) => return look::tlb(arguments),
         TlbCommand::Merge(arguments) => merge::run(arguments),
     };
     match result {

@@ -1,0 +1,123 @@
+//! `pagefault run --report`: one HTML file that shows a run.
+
+mod book;
+mod data;
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::Context;
+use pagefault_machine::{Catch, Event, Machine, Outcome, Pause, Topics, TraceSink, Watch};
+
+use crate::look::report::book::Book;
+
+/// The page, with a place for the data.
+const PAGE: &str = include_str!("report/page.html");
+/// What stands in the page at that place.
+const PLACE: &str = "@DATA@";
+/// Calls that change the address space, by how their names begin.
+const MEMORY_CALLS: [&str; 9] = [
+    "Virtual",
+    "Heap",
+    "Global",
+    "Local",
+    "MapView",
+    "UnmapView",
+    "CreateThread",
+    "NtAllocate",
+    "NtFree",
+];
+
+/// Notes a run for its report: the tracer's sink, and the handle of whoever runs the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    book: Rc<RefCell<Book>>,
+    path: PathBuf,
+}
+
+impl Reporter {
+    /// What is noted.
+    pub(crate) const TOPICS: Topics = Topics::API
+        .union(Topics::FAULT)
+        .union(Topics::TLB)
+        .union(Topics::INSN);
+
+    /// Returns a sink for a run whose report goes to a file, which is made at once: that it cannot
+    /// be written is told before the run.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        File::create(path).with_context(|| cannot_write(path))?;
+        Ok(Self {
+            book: Rc::default(),
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Runs a program to its end, and notes what the machine looks like on the way.
+    pub(crate) fn drive<W: Watch>(&self, machine: &mut Machine<W>, budget: u64) -> Outcome {
+        machine.set_catch(Catch::ExceptionsAndCalls);
+        self.book
+            .borrow_mut()
+            .see_map("the start", machine.address_map());
+        let end = machine.instructions().saturating_add(budget);
+        loop {
+            let left = end.saturating_sub(machine.instructions());
+            match machine.run_to_pause(left) {
+                Pause::Raised(report) => {
+                    self.book.borrow_mut().see_exception(&report);
+                }
+                Pause::Called { function } => {
+                    let changes = MEMORY_CALLS.iter().any(|begin| function.starts_with(begin));
+                    if changes {
+                        self.book
+                            .borrow_mut()
+                            .see_map(function, machine.address_map());
+                    }
+                }
+                Pause::Breakpoint { .. } => {}
+                Pause::Ended(outcome) => {
+                    self.book
+                        .borrow_mut()
+                        .see_map("the end", machine.address_map());
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub(crate) fn finish<W: Watch>(
+        &self,
+        machine: &Machine<W>,
+        outcome: &Outcome,
+        program: &str,
+    ) -> anyhow::Result<()> {
+        let data = data::of(&self.book.borrow(), machine, outcome, program);
+        // Nothing in the data can end the element that it stands in.
+        let data = data.to_string().replace('<', "\\u003c");
+        let page = PAGE.replace(PLACE, &data);
+        let mut file = File::create(&self.path).with_context(|| cannot_write(&self.path))?;
+        file.write_all(page.as_bytes())
+            .with_context(|| cannot_write(&self.path))
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write the report to {}", path.display())
+}
+
+impl TraceSink for Reporter {
+    fn event(&mut self, event: &Event) {
+        self.book.borrow_mut().hear(event);
+    }
+}
