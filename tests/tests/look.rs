@@ -1,4 +1,6 @@
 //! Looking at a stopped program, as a user does.
+//!
+//! No browser is asked for: a report is judged by its structure and by the data in it.
 
 use std::fs;
 use std::path::Path;

@@ -173,7 +173,7 @@ impl<W: Watch> Machine<W> {
         loop {
             match access(&mut self.mmu) {
                 Ok(value) => return Ok(value),
-                Err(fault) => self.resolve(&fault).map_err(Stop::Refused)?,
+                Err(fault) => self.resolve(fault).map_err(Stop::Refused)?,
             }
         }
     }

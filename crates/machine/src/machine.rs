@@ -346,7 +346,7 @@ impl<W: Watch> Machine<W> {
 
     fn answer_exception(&mut self, exception: &Exception, at: u32) -> Result<(), Outcome> {
         if let Some(fault) = exception.page_fault {
-            return match self.resolve(&fault) {
+            return match self.resolve(fault) {
                 Ok(()) => Ok(()),
                 Err(refused) => self.raise_refused(refused, at),
             };
@@ -355,8 +355,8 @@ impl<W: Watch> Machine<W> {
     }
 
     /// Has the memory manager deal with a page fault.
-    pub(crate) fn resolve(&mut self, fault: &PageFault) -> Result<(), Refused> {
-        let resolution = self.vmm.handle_fault(&mut self.mmu, fault);
+    pub(crate) fn resolve(&mut self, fault: PageFault) -> Result<(), Refused> {
+        let resolution = self.vmm.handle_fault(&mut self.mmu, &fault);
         match resolution {
             Resolution::Resumed(how) => {
                 if let Resumed::StackGrown { limit, .. } = how {
@@ -369,10 +369,7 @@ impl<W: Watch> Machine<W> {
                 });
                 Ok(())
             }
-            _ => Err(Refused {
-                fault: *fault,
-                resolution,
-            }),
+            _ => Err(Refused { fault, resolution }),
         }
     }
 
