@@ -153,8 +153,14 @@ fn the_tlb_is_shown_as_it_is_at_a_moment() {
     };
 
     let (start, end) = (show("start"), show("exit"));
+    let counted = run(&["tlb", "show", "fixtures/programs/exit_code.asm", "--stats"]);
 
     assert_eq!(start["entries"].as_array().unwrap().len(), 0);
+    assert!(
+        stderr(&counted).starts_with("instructions "),
+        "{}",
+        stderr(&counted)
+    );
     let entries = end["entries"].as_array().unwrap();
     assert!(entries.iter().any(|entry| entry["page"] == 0x401), "{end}");
     for entry in entries {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use pagefault_lab::expect::{Expression, Subject};
 use pagefault_machine::vmm::mmu::LinearAddr;
-use pagefault_machine::{DebugInfo, Machine, Outcome, Program, Watch};
+use pagefault_machine::{Machine, Program, Watch};
 
 use crate::args::{NO_PROGRAM, RunArguments};
 use crate::look::stop::{Stopped, Until, with_help};
@@ -204,12 +204,16 @@ impl Look<'_> {
                 return Ok(EXIT_NOTHING);
             }
         };
-        match self {
+        let code = match self {
             Self::Explain(arguments) => explain::show(arguments, machine, subject, &stopped),
-            Self::Walk(arguments) => walk::show(arguments, machine, subject, &stopped),
-            Self::Tlb(arguments) => tlb::show(arguments, machine, &stopped),
-            Self::Map(arguments) => show_map(arguments, machine, &stopped, &debug),
+            Self::Walk(arguments) => walk::show(arguments, machine, subject),
+            Self::Tlb(arguments) => tlb::show(arguments, machine),
+            Self::Map(arguments) => show_map(arguments, machine, &stopped),
+        };
+        if run.stats && !run.json {
+            anstream::eprint!("{}", crate::explain::statistics(machine));
         }
+        code
     }
 }
 
@@ -217,7 +221,6 @@ fn show_map<W: Watch>(
     arguments: &MapArguments,
     machine: &Machine<W>,
     stopped: &Stopped,
-    _debug: &DebugInfo,
 ) -> anyhow::Result<u8> {
     if let Some(path) = &arguments.svg {
         write(path, &svg::map(&machine.address_map()))?;
@@ -228,18 +231,10 @@ fn show_map<W: Watch>(
         return Ok(0);
     }
     print(&map::text(machine))?;
-    tell_end(machine, stopped.outcome.as_ref(), arguments);
-    Ok(0)
-}
-
-/// Says on standard error how the run ended, and what else was asked for.
-fn tell_end<W: Watch>(machine: &Machine<W>, outcome: Option<&Outcome>, arguments: &MapArguments) {
-    if let Some(outcome) = outcome {
+    if let Some(outcome) = &stopped.outcome {
         crate::explain::print(machine, outcome);
     }
-    if arguments.run.stats {
-        anstream::eprint!("{}", crate::explain::statistics(machine));
-    }
+    Ok(0)
 }
 
 /// Returns the address that a user means, or the message why it is none.

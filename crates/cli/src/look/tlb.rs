@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::json::SCHEMA;
 use crate::look::page::{level_name, rights};
-use crate::look::stop::Stopped;
 use crate::look::{TlbShowArguments, print, svg, write};
 
 /// Shows the entries, and returns the exit code of the command.
@@ -19,7 +18,6 @@ use crate::look::{TlbShowArguments, print, svg, write};
 pub(crate) fn show<W: Watch>(
     arguments: &TlbShowArguments,
     machine: &Machine<W>,
-    _stopped: &Stopped,
 ) -> anyhow::Result<u8> {
     let entries: Vec<_> = machine.mmu().tlb_entries().collect();
     if let Some(path) = &arguments.svg {

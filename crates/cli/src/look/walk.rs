@@ -9,7 +9,6 @@ use pagefault_machine::{Machine, Watch};
 use serde_json::{Value, json};
 
 use crate::json::SCHEMA;
-use crate::look::stop::Stopped;
 use crate::look::{EXIT_USAGE, TablesForm, WalkArguments, address, page, print, svg, write};
 
 /// The word for every page, in place of an address.
@@ -24,7 +23,6 @@ pub(crate) fn show<W: Watch>(
     arguments: &WalkArguments,
     machine: &mut Machine<W>,
     subject: Subject<'_>,
-    _stopped: &Stopped,
 ) -> anyhow::Result<u8> {
     if is_all(arguments) {
         let root = machine.vmm().root(machine.process());
