@@ -306,6 +306,75 @@ fn names_that_the_program_does_not_have_are_told_before_the_run() {
 }
 
 #[test]
+fn no_line_makes_the_reader_panic() {
+    let words: [&[u8]; 44] = [
+        b"exit",
+        b"end",
+        b"stdout",
+        b"fault",
+        b"no",
+        b"at",
+        b"call",
+        b"count",
+        b"visits",
+        b"run",
+        b"exception",
+        b"contains",
+        b"file",
+        b"stack",
+        b"overflow",
+        b"by",
+        b"code",
+        b"times",
+        b"is",
+        b"for",
+        b"not",
+        b"committed",
+        b"exit:",
+        b"[",
+        b"]",
+        b"(",
+        b")",
+        b"#",
+        b":",
+        b"=",
+        b"<=",
+        b"-",
+        b"|",
+        b"*",
+        b",",
+        b"1",
+        b"0FFh",
+        b"page",
+        b"byte",
+        b"\"a\\x",
+        b"\"",
+        b"ram=\"1 ",
+        b"\xFF\0",
+        b";",
+    ];
+    // A linear congruential generator: the same lines in every run.
+    let mut state = 1_u32;
+    let mut next = |limit: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as usize % limit
+    };
+    let mut understood = 0;
+    for _ in 0..50_000 {
+        let mut line = b";! ".to_vec();
+        for _ in 0..next(9) {
+            line.extend(words[next(words.len())]);
+            line.extend([b" ".as_slice(), b"", b"\t"][next(3)]);
+        }
+
+        let read = Expectations::from_source(&line);
+
+        understood += u32::from(read.is_ok_and(|read| !read.is_empty()));
+    }
+    assert!(understood > 100, "only {understood} lines say something");
+}
+
+#[test]
 fn only_lines_with_the_mark_are_read_from_a_source() {
     let source = b"; exit 1\r\n  ;! exit 2\r\n mov eax, 1 ;! exit 3\n;!\n;! ; a comment\n";
 
