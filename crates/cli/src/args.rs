@@ -8,7 +8,12 @@ use pagefault_machine::vmm::mmu::TlbConfig;
 use pagefault_machine::vmm::{self, PolicyKind};
 use pagefault_machine::{DEFAULT_QUANTUM, Topics};
 
+use crate::grade::{GradeArguments, GradeOneArguments};
+use crate::lab::LabCommand;
 use crate::look::{ExplainArguments, MapArguments, WalkArguments};
+use crate::paging::PagingArguments;
+use crate::quiz::QuizArguments;
+use crate::replay::ReplayArguments;
 use crate::shell::{CompletionsArguments, ManArguments};
 use crate::test::TestArguments;
 use crate::tlb::TlbCommand;
@@ -65,6 +70,20 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     /// Prints a manual page, in roff.
     Man(ManArguments),
+    /// Replays the driver file of a course lab, with the address space after each operation.
+    Replay(ReplayArguments),
+    /// Counts the page faults of a reference string under every replacement policy.
+    Paging(PagingArguments),
+    /// Makes exercises about memory, and marks the answers.
+    Quiz(QuizArguments),
+    /// Labs: begin one, check it, see a student's parameters.
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// Grades a class of submissions.
+    Grade(GradeArguments),
+    /// Grades one submission, for `grade`.
+    #[command(hide = true)]
+    GradeOne(GradeOneArguments),
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,12 +6,19 @@ mod diagnostics;
 mod explain;
 mod files;
 mod folder;
+mod grade;
 mod json;
+mod lab;
+mod labs;
 mod look;
 mod map;
+mod output;
+mod paging;
 mod program;
 mod progress;
+mod quiz;
 mod record;
+mod replay;
 mod run;
 mod shell;
 mod test;
@@ -47,6 +54,12 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(arguments),
         Command::Completions(arguments) => shell::completions(arguments),
         Command::Man(arguments) => shell::man(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Paging(arguments) => paging::run(arguments),
+        Command::Quiz(arguments) => quiz::run(arguments),
+        Command::Lab(command) => lab::run(command),
+        Command::Grade(arguments) => grade::run(arguments),
+        Command::GradeOne(arguments) => grade::run_one(arguments),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -15,11 +15,15 @@ const KIB_PER_PAGE: u32 = 4;
 
 /// Returns the table: a line for each run of pages, and the sums.
 pub(crate) fn text<W: Watch>(machine: &Machine<W>) -> String {
+    table(&machine.address_map())
+}
+
+/// Returns the table of these runs.
+pub(crate) fn table(entries: &[MapEntry]) -> String {
     let mut text = String::from(
         "base      size KiB  state    protection                 type     resident  locked  for\n",
     );
-    let entries = machine.address_map();
-    for entry in &entries {
+    for entry in entries {
         text += &line(entry);
     }
     let sum = |part: fn(&MapEntry) -> u32| entries.iter().map(part).sum::<u32>();

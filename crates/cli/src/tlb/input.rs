@@ -246,7 +246,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// Opens a file, or standard input, and decompresses what is compressed.
-fn decompressed(path: &Path, no_progress: bool) -> io::Result<Box<dyn Read>> {
+pub(crate) fn decompressed(path: &Path, no_progress: bool) -> io::Result<Box<dyn Read>> {
     let raw: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {

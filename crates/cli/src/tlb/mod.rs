@@ -5,7 +5,7 @@ mod chart;
 mod compare;
 mod curve;
 mod html;
-mod input;
+pub(crate) mod input;
 mod merge;
 mod metrics;
 mod perf_stat;
@@ -15,7 +15,7 @@ mod sampled;
 mod sim;
 mod spec;
 mod sweep;
-mod table;
+pub(crate) mod table;
 
 use std::fs;
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ const EXIT_USAGE: u8 = 2;
 
 /// Why a command ends without a result.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     /// The trace cannot be read.
     Trace(anyhow::Error),
     /// What is asked for makes no sense together.
