@@ -160,9 +160,7 @@ impl<O: Observer> Workload<O> {
         for (addr, &byte) in (CODE..).zip(blob) {
             workload.store(addr, byte);
         }
-        workload
-            .cpu
-            .set_host_calls(&mut workload.mmu, RETURN..RETURN + 1);
+        workload.cpu.set_host_calls(RETURN..RETURN + 1);
         workload.call(CODE + INIT)?;
         workload.mmu.reset_statistics();
         Ok(workload)

@@ -8,7 +8,7 @@ use pagefault_tests::command::project;
 use serde_json::Value;
 
 /// Who may depend on whom. The packages `tests` and `benches` stand outside of the drawing.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("pagefault-mmu", &[]),
     ("pagefault-asm", &[]),
     ("pagefault-vmm", &["pagefault-mmu"]),
@@ -20,11 +20,13 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ),
     ("pagefault-lab", &["pagefault-machine", "pagefault-tlbsim"]),
     ("pagefault-gdb", &["pagefault-machine"]),
+    ("pagefault-tui", &["pagefault-machine"]),
     (
         "pagefault",
         &[
             "pagefault-lab",
             "pagefault-gdb",
+            "pagefault-tui",
             "pagefault-tlbsim",
             "pagefault-machine",
             "pagefault-asm",

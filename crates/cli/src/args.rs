@@ -27,7 +27,7 @@ Exit codes:
   121  the program reached an instruction or a function that is not emulated
   122  --max-insns was reached, or every thread waits for ever
   123  the program cannot be read, assembled or loaded
-  125  a file that was asked for cannot be written";
+  125  a file that was asked for cannot be written, or an address not be listened at";
 
 /// Runs 32-bit x86 programs on an emulated MMU under a Windows-style virtual memory manager.
 #[derive(Debug, Parser)]
@@ -52,7 +52,9 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs an executable, or assembles a MASM program and runs it.
-    Run(RunArguments),
+    Run(RunCommand),
+    /// Debugs a program on the terminal, forwards and back.
+    Debug(DebugArguments),
     /// Runs a program and shows its address space, at the end or at another moment.
     Map(MapArguments),
     /// Explains an exception of a program, or one of its addresses.
@@ -84,6 +86,41 @@ pub(crate) enum Command {
     /// Grades one submission, for `grade`.
     #[command(hide = true)]
     GradeOne(GradeOneArguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunCommand {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    #[command(flatten)]
+    pub(crate) gdb: GdbArguments,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DebugArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+    /// Host memory for going back: bytes, or a number with K, M or G.
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = parse_size)]
+    pub(crate) history: u64,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct GdbArguments {
+    /// Wait for gdb, which can go back too: PORT or HOST:PORT of this machine; port 0 takes a free
+    /// one.
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["json", "trace", "record_trace", "report"])]
+    pub(crate) gdb: Option<String>,
+    /// Let --gdb listen at an address that other machines reach: whoever connects controls the
+    /// program and reads its files.
+    #[arg(long, requires = "gdb")]
+    pub(crate) gdb_any_address: bool,
+    /// Write the program's labels as an ELF file, for gdb's `file` command.
+    #[arg(long, value_name = "FILE", requires = "gdb")]
+    pub(crate) gdb_symbols: Option<PathBuf>,
+    /// Host memory for going back: bytes, or a number with K, M or G.
+    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = parse_size)]
+    pub(crate) history: u64,
 }
 
 #[derive(Debug, clap::Args)]

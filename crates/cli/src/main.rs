@@ -2,10 +2,12 @@
 
 mod args;
 mod asm;
+mod debug;
 mod diagnostics;
 mod explain;
 mod files;
 mod folder;
+mod gdb;
 mod grade;
 mod json;
 mod lab;
@@ -18,6 +20,7 @@ mod program;
 mod progress;
 mod quiz;
 mod record;
+mod recorded;
 mod replay;
 mod run;
 mod shell;
@@ -45,7 +48,11 @@ fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
-        Command::Run(run) => run::run(run, Shown::Run),
+        Command::Run(command) => match &command.gdb.gdb {
+            Some(place) => gdb::run(command, place),
+            None => run::run(&command.run, Shown::Run),
+        },
+        Command::Debug(arguments) => debug::run(arguments),
         Command::Map(arguments) => look::map(arguments),
         Command::Explain(arguments) => look::explain(arguments),
         Command::Walk(arguments) => look::walk(arguments),

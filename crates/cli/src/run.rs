@@ -209,7 +209,7 @@ impl Job<'_> {
     }
 }
 
-fn config(arguments: &RunArguments) -> MachineConfig {
+pub(crate) fn config(arguments: &RunArguments) -> MachineConfig {
     let stem = arguments.program.file_stem().unwrap_or_default();
     MachineConfig {
         program_name: format!("{}.exe", stem.to_string_lossy()),
@@ -234,7 +234,7 @@ fn config(arguments: &RunArguments) -> MachineConfig {
     }
 }
 
-fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
+pub(crate) fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
     match outcome {
         Outcome::Exited { .. } if whose == ExitCodeOf::Tool => 0,
         Outcome::Exited { code } => code.to_le_bytes()[0],
@@ -246,7 +246,7 @@ fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
 
 /// Passes the guest's output on as it comes.
 #[derive(Debug, Default)]
-struct Terminal {
+pub(crate) struct Terminal {
     /// Whether standard output has gone away, as with `| head`: the guest goes on without it.
     is_closed: bool,
 }

@@ -65,6 +65,15 @@ impl BlockId {
     }
 }
 
+/// How a block is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stride {
+    /// In one go.
+    Block,
+    /// Instruction by instruction: there may be a breakpoint inside.
+    Instruction,
+}
+
 /// The key of a block that is no longer in the cache: more bits than an address has.
 const DROPPED: u64 = u64::MAX;
 
@@ -78,6 +87,7 @@ where
     pub(crate) id: BlockId,
     /// The page that the second part of its only instruction lies in.
     pub(crate) tail: Option<FrameNumber>,
+    pub(crate) stride: Stride,
     /// Handler of the first operation.
     pub(crate) entry: Handler<O, C>,
     pub(crate) slots: Box<[Slot<O, C>]>,
@@ -106,6 +116,7 @@ impl<O: pagefault_mmu::Observer, C> Block<O, C> {
             key: at.bits(),
             id: BlockId::NONE,
             tail: None,
+            stride: Stride::Block,
             entry,
             instructions: last.map_or(0, |op| u32::from(op.before) + u32::from(op.count)),
             len: last.map_or(0, |op| op.end()),
@@ -114,6 +125,12 @@ impl<O: pagefault_mmu::Observer, C> Block<O, C> {
             behind: Cell::new(BlockId::NONE),
             taken: Cell::new(BlockId::NONE),
         }
+    }
+
+    /// Returns whether the block has to be found anew each time: since its second page has to be
+    /// looked up, or since it is not run in one go.
+    fn is_found_anew(&self) -> bool {
+        self.tail.is_some() || self.stride == Stride::Instruction
     }
 
     /// Returns where the block lies.
@@ -181,17 +198,18 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
 
     /// Returns the second page of the instruction at `at`, if its block is known and has one.
     pub(crate) fn tail_at(&self, at: PhysAddr) -> Option<FrameNumber> {
-        let id = *self
-            .frames
-            .get(&at.frame().bits())?
-            .get(&at.page_offset())?;
-        self.get(id).tail
+        self.at(at)?.tail
     }
 
-    /// Remembers which block followed another. A block on two pages is found anew each time, since
-    /// its second page has to be looked up.
+    /// Returns the block at `at`, if it is known.
+    pub(crate) fn at(&self, at: PhysAddr) -> Option<&Block<O, C>> {
+        let offsets = self.frames.get(&at.frame().bits())?;
+        Some(self.get(*offsets.get(&at.page_offset())?))
+    }
+
+    /// Remembers which block followed another, unless that one is found anew each time.
     pub(crate) fn link(&self, from: BlockId, flow: Flow, to: BlockId) {
-        if self.get(to).tail.is_some() {
+        if self.get(to).is_found_anew() {
             return;
         }
         let Some(from) = self.blocks.get(from.index()) else {
@@ -207,7 +225,7 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
     /// Adds a block, and has stores into its code reported.
     pub(crate) fn insert(&mut self, mmu: &mut Mmu<O>, mut block: Block<O, C>) -> BlockId {
         if self.cached_ops > MAX_CACHED_OPS || self.blocks.len() >= MAX_BLOCKS {
-            self.clear(mmu);
+            self.clear();
         }
         let (at, tail) = (block.at(), block.tail);
         let id = BlockId(u32::try_from(self.blocks.len()).expect("the number is bounded"));
@@ -228,7 +246,7 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
     }
 
     fn remember_jump(&mut self, id: BlockId, at: PhysAddr) {
-        if self.get(id).tail.is_none() {
+        if !self.get(id).is_found_anew() {
             self.jumps[jump_index(at)] = id;
         }
     }
@@ -243,12 +261,9 @@ impl<O: pagefault_mmu::Observer, C> BlockCache<O, C> {
         }
     }
 
-    /// Drops all blocks.
-    pub(crate) fn clear(&mut self, mmu: &mut Mmu<O>) {
-        let frames = self.frames.keys().chain(self.tails.keys());
-        for frame in frames.filter_map(|&bits| FrameNumber::new(bits)) {
-            mmu.untrack_writes(frame);
-        }
+    /// Drops all blocks. Stores into their frames stay tracked: which ones are is a matter of what
+    /// has been executed, and not of what the host did with the cache.
+    pub(crate) fn clear(&mut self) {
         *self = Self::new();
     }
 

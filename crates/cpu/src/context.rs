@@ -34,7 +34,7 @@ pub(crate) enum StackSwitch {
 }
 
 /// The processor, less its cache of decoded blocks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) regs: Registers,
     /// EIP of the block that runs.
@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) instructions: u64,
     /// Why the block stopped, and the operation that stopped it.
     pub(crate) stop: Option<(Stop, Op)>,
+    /// Instructions of the block that were completed when it was left, or interrupted, in its middle.
+    pub(crate) passed: Option<u32>,
     pub(crate) pace: Pace,
     pub(crate) stack_switch: StackSwitch,
     pub(crate) watch: Watch,
@@ -72,6 +74,7 @@ impl State {
             block_eip: 0,
             instructions: 0,
             stop: None,
+            passed: None,
             pace: Pace::Whole,
             stack_switch: StackSwitch::None,
             watch: Watch::default(),

@@ -1,5 +1,7 @@
 //! The processor: its registers, its cache of decoded blocks, and the loop that runs them.
 
+mod pieces;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -8,7 +10,7 @@ use pagefault_mmu::{
     AcFlag, FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageFault, PhysAddr, Privilege,
 };
 
-use crate::block::{Block, BlockCache, BlockId, Flow, MAX_BLOCK_OPS};
+use crate::block::{Block, BlockCache, BlockId, Flow, MAX_BLOCK_OPS, Stride};
 use crate::context::{Gate, Pace, StackSwitch, State};
 use crate::decode::{self, Limits};
 use crate::exception::{
@@ -20,6 +22,10 @@ use crate::op::Op;
 use crate::registers::Registers;
 use crate::segment::{DescriptorTable, SegmentRegister};
 use crate::watch::{Hit, Watchpoint};
+
+pub use pieces::SavedCpu;
+
+use pieces::Resume;
 
 /// An IA-32 processor.
 ///
@@ -33,6 +39,8 @@ pub struct Cpu<O: pagefault_mmu::Observer, C> {
     host_calls: Range<u32>,
     breakpoints: BTreeSet<u32>,
     segments: Segments,
+    /// Where a run ended inside a block: the fetch there has been counted, and is not counted again.
+    resume: Option<Resume>,
 }
 
 /// Whether the segments are those that blocks are decoded for.
@@ -59,7 +67,7 @@ enum Left {
     },
     /// A block ended in a way that has to be looked at.
     Flow(Flow, PhysAddr),
-    /// Fewer instructions are left than a block may have; EIP has been fetched from.
+    /// No more instructions are left than a block may have; EIP has been fetched from.
     NearEnd(PhysAddr),
     /// The run ends.
     Exit(Exit),
@@ -74,6 +82,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             host_calls: 0..0,
             breakpoints: BTreeSet::new(),
             segments: Segments::MayHaveChanged,
+            resume: None,
         }
     }
 
@@ -85,6 +94,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     /// Returns the registers, to change them.
     pub fn registers_mut(&mut self) -> &mut Registers {
         self.segments = Segments::MayHaveChanged;
+        self.resume = None;
         &mut self.state.regs
     }
 
@@ -101,9 +111,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
 
     /// Makes control transfers to EIP in this range end the run with [`Exit::HostCall`]. Whether
     /// anything is mapped there does not matter.
-    pub fn set_host_calls(&mut self, mmu: &mut Mmu<O>, range: Range<u32>) {
+    pub fn set_host_calls(&mut self, range: Range<u32>) {
         self.host_calls = range;
-        self.cache.clear(mmu);
+        self.cache.clear();
     }
 
     /// Lets programs raise a vector by INT n, as they may 3 and 4 from the start.
@@ -112,36 +122,38 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     }
 
     /// Adds a breakpoint: a run ends before the instruction at this EIP, unless it starts there.
-    pub fn add_breakpoint(&mut self, mmu: &mut Mmu<O>, eip: u32) {
+    pub fn add_breakpoint(&mut self, eip: u32) {
         if self.breakpoints.insert(eip) {
-            self.cache.clear(mmu);
+            self.cache.clear();
         }
     }
 
     /// Removes a breakpoint.
-    pub fn remove_breakpoint(&mut self, mmu: &mut Mmu<O>, eip: u32) {
+    pub fn remove_breakpoint(&mut self, eip: u32) {
         if self.breakpoints.remove(&eip) {
-            self.cache.clear(mmu);
+            self.cache.clear();
         }
     }
 
     /// Adds a watchpoint: a run ends behind an instruction that touches it. Other pages are as fast
     /// as before, and no count changes.
-    pub fn add_watchpoint(&mut self, mmu: &mut Mmu<O>, point: Watchpoint) {
+    pub fn add_watchpoint(&mut self, point: Watchpoint) {
         self.state.watch.add(point);
-        self.cache.clear(mmu);
+        self.cache.clear();
     }
 
     /// Removes a watchpoint that is equal to this one.
-    pub fn remove_watchpoint(&mut self, mmu: &mut Mmu<O>, point: Watchpoint) {
+    pub fn remove_watchpoint(&mut self, point: Watchpoint) {
         self.state.watch.remove(point);
-        self.cache.clear(mmu);
+        self.cache.clear();
     }
 
     /// Runs until something needs the host, at most `budget` instructions.
     ///
     /// Every exit leaves exact registers and an exact instruction count. A fault has changed nothing
-    /// but what the processor defines, so that running again retries the instruction.
+    /// but what the processor defines, so that running again retries the instruction. A run that is
+    /// cut in two by its budget, by a breakpoint or a watchpoint counts what it would count in one
+    /// piece.
     pub fn run(&mut self, mmu: &mut Mmu<O>, budget: u64, observer: &mut C) -> Exit {
         let end = self.state.instructions.saturating_add(budget);
         let mut breakpoints = Breakpoints::PassedOver;
@@ -186,18 +198,21 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 addr: self.linear_eip(),
             });
         }
-        let at = match mmu.fetch_page(self.linear_eip(), self.state.privilege) {
-            Ok(at) => at,
-            Err(fault) => return Some(self.fetch_fault(fault)),
+        let resume = match self.resume.take() {
+            Some(resume) => resume,
+            None => match mmu.fetch_page(self.linear_eip(), self.state.privilege) {
+                Ok(at) => Resume { at, left: None },
+                Err(fault) => return Some(self.fetch_fault(fault)),
+            },
         };
         if self.is_single_step() {
             self.segments = Segments::MayHaveChanged;
-            return self.trap_after_one(mmu, observer, at);
+            return self.trap_after_one(mmu, observer, resume.at);
         }
-        if is_breakpoint || left < MAX_BLOCK_OPS as u64 {
-            return self.run_one(mmu, observer, at);
+        if is_breakpoint || left <= MAX_BLOCK_OPS as u64 || resume.left.is_some() {
+            return self.run_slowly(mmu, end, observer, resume);
         }
-        self.run_blocks(mmu, end, observer, at)
+        self.run_blocks(mmu, end, observer, resume.at)
     }
 
     /// Runs blocks, finding or decoding those that are not linked yet.
@@ -215,6 +230,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 Ok(id) => id,
                 Err(fault) => return Some(self.fetch_fault(fault)),
             };
+            if self.cache.get(id).stride == Stride::Instruction {
+                let resume = Resume { at, left: None };
+                return self.run_slowly(mmu, end, observer, resume);
+            }
             if let Some((from, flow)) = link {
                 self.cache.link(from, flow, id);
             }
@@ -229,17 +248,25 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                     flow,
                     at: next,
                 } => {
-                    if self.breakpoints.contains(&self.state.regs.eip) {
-                        return Some(Exit::Breakpoint {
-                            addr: self.linear_eip(),
-                        });
+                    if let Some(exit) = self.breakpoint_behind_fetch(next) {
+                        return Some(exit);
                     }
                     at = next;
                     link = Some((from, flow));
                 }
-                Left::NearEnd(next) => return self.run_near_end(mmu, end, observer, next),
-                Left::Flow(Flow::Stopped, block_at) => return self.stopped(mmu, block_at),
-                Left::Flow(..) => return None,
+                Left::NearEnd(at) => {
+                    let exit = self.breakpoint_behind_fetch(at);
+                    let resume = Resume { at, left: None };
+                    return exit.or_else(|| self.run_slowly(mmu, end, observer, resume));
+                }
+                Left::Flow(flow, block_at) => {
+                    let len = self.cache.at(block_at).map(|block| block.instructions);
+                    self.keep_place(mmu, block_at, len.unwrap_or(0));
+                    if flow == Flow::Stopped {
+                        return self.stopped(mmu, block_at);
+                    }
+                    return None;
+                }
                 Left::Exit(exit) => return Some(exit),
             }
         }
@@ -262,7 +289,8 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             ..
         } = self;
         let cs_base = state.segment(SegmentRegister::Cs).base();
-        let soft_end = end.saturating_sub(MAX_BLOCK_OPS as u64);
+        // Behind a block at least one instruction is left: a fetch that is counted is made use of.
+        let soft_end = end.saturating_sub(MAX_BLOCK_OPS as u64 + 1);
         let mut eip = state.regs.eip;
         let mut block = cache.get(id);
         loop {
@@ -313,7 +341,6 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             let at = match mmu.peek_fetch_hit(addr, privilege) {
                 // That fetch was counted.
                 Some(at) => at,
-                None if state.instructions >= end => return Left::Exit(Exit::Budget),
                 None => match mmu.fetch_page(addr, privilege) {
                     Ok(at) => at,
                     Err(fault) => return Left::Exit(page_fault(fault, eip)),
@@ -352,35 +379,15 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             let block = decode::decode_straddling(mmu, &self.state, at, now);
             return Ok(self.cache.insert(mmu, block));
         }
-        let limits = Limits {
-            bytes: self.bytes_to_breakpoint(at),
-            ..Limits::BLOCK
-        };
-        if let Ok(block) = decode::decode(mmu, &self.state, at, limits) {
+        if let Ok(mut block) = decode::decode(mmu, &self.state, at, Limits::BLOCK) {
+            if self.may_break_inside(at, block.len) {
+                block.stride = Stride::Instruction;
+            }
             return Ok(self.cache.insert(mmu, block));
         }
         let tail = self.fetch_tail(mmu)?;
         let block = decode::decode_straddling(mmu, &self.state, at, tail);
         Ok(self.cache.insert(mmu, block))
-    }
-
-    /// Runs the last instructions of a budget one by one; EIP has been fetched from.
-    fn run_near_end(
-        &mut self,
-        mmu: &mut Mmu<O>,
-        end: u64,
-        observer: &mut C,
-        at: PhysAddr,
-    ) -> Option<Exit> {
-        if self.state.instructions >= end {
-            return Some(Exit::Budget);
-        }
-        if self.breakpoints.contains(&self.state.regs.eip) {
-            return Some(Exit::Breakpoint {
-                addr: self.linear_eip(),
-            });
-        }
-        self.run_one(mmu, observer, at)
     }
 
     /// Runs the instruction at EIP by itself, without the cache.
@@ -392,22 +399,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 Err(fault) => return Some(self.fetch_fault(fault)),
             },
         };
-        let state = &mut self.state;
-        let eip = state.regs.eip;
-        state.block_eip = eip;
-        let flow = (block.entry)(state, mmu, observer, &block.slots);
-        match flow {
-            Flow::Sequential => state.regs.eip = eip.wrapping_add(block.len),
-            Flow::Taken => state.regs.eip = eip.wrapping_add(block.target),
-            Flow::Indirect => {}
-            Flow::Reenter => return None,
-            Flow::Stopped => return self.stopped(mmu, at),
+        match self.run_decoded(mmu, observer, &block) {
+            Flow::Stopped => self.stopped(mmu, at),
+            _ => None,
         }
-        state.instructions += u64::from(block.instructions);
-        if C::BRANCHES && flow != Flow::Sequential {
-            observer.branch(eip.wrapping_add(block.len), state.regs.eip);
-        }
-        None
     }
 
     /// Runs one instruction, or one iteration of a repeated one, and raises #DB behind it, unless it
@@ -477,18 +472,6 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         Ok(mmu.fetch_page(next, self.state.privilege)?.frame())
     }
 
-    /// Returns how far a block at `at` may reach before an offset where a breakpoint is. Blocks are
-    /// physical and breakpoints are not: the offset in the page is what they have in common.
-    fn bytes_to_breakpoint(&self, at: PhysAddr) -> u32 {
-        let offset = at.page_offset();
-        self.breakpoints
-            .iter()
-            .map(|eip| eip % PAGE_SIZE)
-            .filter_map(|other| other.checked_sub(offset).filter(|distance| *distance > 0))
-            .min()
-            .unwrap_or(PAGE_SIZE)
-    }
-
     fn is_single_step(&self) -> bool {
         self.state.regs.flags.system().contains(Eflags::TRAP)
     }
@@ -510,7 +493,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         let needed = self.state.needed_checks();
         if needed != self.state.checks {
             self.state.checks = needed;
-            self.cache.clear(mmu);
+            self.cache.clear();
         }
     }
 

@@ -269,6 +269,7 @@ pub(crate) fn fall_through<O: pagefault_mmu::Observer, C: Observer>() -> Handler
 fn leave(state: &mut State, op: &Op) -> Flow {
     state.watch.settle(eip_of(state, op));
     state.regs.eip = state.next_eip(op);
+    state.passed = Some(u32::from(op.before) + u32::from(op.count));
     count(state, op);
     Flow::Reenter
 }
@@ -304,6 +305,7 @@ fn halt(state: &mut State, op: &Op, stop: Stop) -> Flow {
     state.regs.eip = eip_of(state, op);
     state.watch.settle(state.regs.eip);
     state.instructions += u64::from(op.before);
+    state.passed = (stop == Stop::Repeat).then_some(u32::from(op.before));
     state.stop = Some((stop, *op));
     Flow::Stopped
 }

@@ -70,7 +70,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use cpu::Cpu;
+pub use cpu::{Cpu, SavedCpu};
 pub use exception::{
     Class, Exception, Exit, MAX_INSTRUCTION_BYTES, UnsupportedInstruction, Vector,
 };

@@ -56,7 +56,7 @@ pub(crate) struct Hit {
 }
 
 /// The watchpoints, and the first hit that has not been reported.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
     points: Vec<Watchpoint>,
     hit: Option<Hit>,

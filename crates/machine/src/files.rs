@@ -140,6 +140,11 @@ pub trait OpenFile: Debug {
     ///
     /// As [`OpenFile::write`].
     fn set_size(&mut self, size_bytes: u64) -> Result<(), FileError>;
+
+    /// Returns another handle to what this one is open on; `None` if there cannot be two.
+    fn copy(&self) -> Option<Box<dyn OpenFile>> {
+        None
+    }
 }
 
 /// A folder that a program may use.

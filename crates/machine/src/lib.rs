@@ -59,6 +59,7 @@ mod environment;
 mod error;
 mod files;
 mod format;
+mod history;
 mod layout;
 mod load;
 mod local;
@@ -91,6 +92,10 @@ pub use api::MissingFunction;
 pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
 pub use files::{Creation, FileError, FileInfo, FileMode, FilePath, Files, NoFiles, OpenFile};
+pub use history::{
+    Change, DEFAULT_RECORD_BYTES, EntryChange, Exceptions, FaultStops, Moment, PokeError,
+    RecordOptions, Recording, SnapshotError, Stop, Stops, ThreadState,
+};
 pub use load::LoadError;
 pub use local::ThreadLocalError;
 pub use machine::{

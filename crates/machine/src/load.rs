@@ -295,8 +295,7 @@ impl<W: Watch> Machine<W> {
             self.fill(Part::SYSTEM, base, &Modules::header(base))?;
             self.protect(Part::SYSTEM, base, len_bytes, PAGE_EXECUTE_READ)?;
         }
-        self.cpu
-            .set_host_calls(&mut self.mmu, Modules::host_calls());
+        self.cpu.set_host_calls(Modules::host_calls());
         Ok(())
     }
 

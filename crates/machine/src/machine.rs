@@ -123,6 +123,17 @@ pub struct MissingCall {
     pub stack: Vec<u32>,
 }
 
+/// An exception that the program is about to be told.
+#[derive(Clone, Debug)]
+pub(crate) enum Raise {
+    /// The memory manager has refused an access of the instruction at this address.
+    Refused(Refused, u32),
+    /// The processor has raised it, at the instruction at this address.
+    Exception(Exception, u32),
+    /// There is no function at this address of the system.
+    NoFunction(u32),
+}
+
 /// A process that can run.
 #[derive(Debug)]
 pub struct Machine<W: Watch> {
@@ -200,24 +211,56 @@ impl<W: Watch> Machine<W> {
             if let Some(pause) = self.at_breakpoint() {
                 return pause;
             }
-            let begin = self.cpu.instructions();
-            let left = end.saturating_sub(begin);
-            let slice = left.min(self.turn_left);
-            let exit = self.cpu.run(&mut self.mmu, slice, &mut self.watch);
-            let done = self.cpu.instructions().saturating_sub(begin);
-            self.turn_left = self.turn_left.saturating_sub(done);
-            let answered = match exit {
-                Exit::HostCall { addr } => self.answer_call(addr),
-                Exit::Exception { exception, at } => self.answer_exception(&exception, at),
-                Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
-                Exit::Budget if self.cpu.instructions() >= end => Err(Outcome::BudgetExceeded),
-                Exit::Budget => self.end_turn(),
-                // The next turn of the loop tells it.
-                Exit::Breakpoint { .. } => Ok(()),
-                Exit::Watchpoint { .. } => unreachable!("the machine sets none"),
-            };
-            if let Err(outcome) = answered {
+            let exit = self.run_slice(end);
+            if let Err(outcome) = self.answer(exit, end) {
                 self.note_end(outcome);
+            }
+        }
+    }
+
+    /// Runs the thread whose turn it is, and which can run, up to the processor's next exit, at most
+    /// to `end` instructions.
+    pub(crate) fn run_slice(&mut self, end: u64) -> Exit {
+        let begin = self.cpu.instructions();
+        let left = end.saturating_sub(begin);
+        let slice = left.min(self.turn_left);
+        let exit = self.cpu.run(&mut self.mmu, slice, &mut self.watch);
+        let done = self.cpu.instructions().saturating_sub(begin);
+        self.turn_left = self.turn_left.saturating_sub(done);
+        exit
+    }
+
+    fn answer(&mut self, exit: Exit, end: u64) -> Result<(), Outcome> {
+        if exit == Exit::Budget && self.cpu.instructions() >= end {
+            return Err(Outcome::BudgetExceeded);
+        }
+        match self.settle(exit)? {
+            Some(raise) => self.raise(raise),
+            None => Ok(()),
+        }
+    }
+
+    /// Answers an exit of the processor, up to an exception that the program is to be told.
+    pub(crate) fn settle(&mut self, exit: Exit) -> Result<Option<Raise>, Outcome> {
+        match exit {
+            Exit::HostCall { addr } => self.answer_call(addr),
+            Exit::Exception { exception, at } => Ok(self.answer_exception(&exception, at)),
+            Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
+            Exit::Budget => self.end_turn().map(|()| None),
+            // Whoever has set one tells it.
+            Exit::Breakpoint { .. } | Exit::Watchpoint { .. } => Ok(None),
+        }
+    }
+
+    /// Has the program told of an exception.
+    pub(crate) fn raise(&mut self, raise: Raise) -> Result<(), Outcome> {
+        match raise {
+            Raise::Refused(refused, at) => self.raise_refused(refused, at),
+            Raise::Exception(exception, at) => self.raise_exception(&exception, at),
+            Raise::NoFunction(at) => {
+                let record = Record::new(Status::ILLEGAL_INSTRUCTION, at, &[]);
+                let context = Context::of(self.cpu.registers());
+                self.raise_record(record, context)
             }
         }
     }
@@ -302,8 +345,8 @@ impl<W: Watch> Machine<W> {
         self.sites.get(origin)
     }
 
-    fn answer_call(&mut self, addr: LinearAddr) -> Result<(), Outcome> {
-        match self.modules.target::<W>(addr) {
+    fn answer_call(&mut self, addr: LinearAddr) -> Result<Option<Raise>, Outcome> {
+        let answered = match self.modules.target::<W>(addr) {
             Target::Return => {
                 let code = self.cpu.registers().gpr(Reg::Eax);
                 self.end_thread(self.threads.current_id(), code)
@@ -315,7 +358,9 @@ impl<W: Watch> Machine<W> {
                 }
                 Err(Stop::Resumed) => Ok(()),
                 Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
-                Err(Stop::Refused(refused)) => self.raise_refused(refused, addr.bits()),
+                Err(Stop::Refused(refused)) => {
+                    return Ok(Some(Raise::Refused(refused, addr.bits())));
+                }
                 Err(Stop::End(outcome)) => Err(*outcome),
                 Err(Stop::ExitThread(code)) => self.end_thread(self.threads.current_id(), code),
                 Err(Stop::Yield(_)) => self.end_turn(),
@@ -336,22 +381,19 @@ impl<W: Watch> Machine<W> {
                 };
                 Err(Outcome::MissingFunction(Box::new(call)))
             }
-            Target::Nothing => {
-                let record = Record::new(Status::ILLEGAL_INSTRUCTION, addr.bits(), &[]);
-                let context = Context::of(self.cpu.registers());
-                self.raise_record(record, context)
-            }
-        }
+            Target::Nothing => return Ok(Some(Raise::NoFunction(addr.bits()))),
+        };
+        answered.map(|()| None)
     }
 
-    fn answer_exception(&mut self, exception: &Exception, at: u32) -> Result<(), Outcome> {
-        if let Some(fault) = exception.page_fault {
-            return match self.resolve(fault) {
-                Ok(()) => Ok(()),
-                Err(refused) => self.raise_refused(refused, at),
-            };
+    fn answer_exception(&mut self, exception: &Exception, at: u32) -> Option<Raise> {
+        match exception.page_fault {
+            Some(fault) => {
+                let refused = self.resolve(fault).err()?;
+                Some(Raise::Refused(refused, at))
+            }
+            None => Some(Raise::Exception(*exception, at)),
         }
-        self.raise_exception(exception, at)
     }
 
     /// Has the memory manager deal with a page fault.

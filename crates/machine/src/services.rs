@@ -39,6 +39,68 @@ pub(crate) struct Search {
     pub(crate) next: usize,
 }
 
+/// What of [`Services`] a program can change: all but the folder of files itself.
+#[derive(Debug)]
+pub(crate) struct SavedServices {
+    folder: FilePath,
+    handles: FileHandles,
+    streams: Streams,
+    environment: BTreeMap<String, (String, String)>,
+    standard: [u32; 3],
+    sections: BTreeMap<String, SectionId>,
+    seed: u32,
+    token: u32,
+    buffers: BTreeMap<&'static str, u32>,
+    searches: BTreeMap<u32, Search>,
+}
+
+impl SavedServices {
+    /// Returns what is kept; `None` if there is an open file that there cannot be two of.
+    pub(crate) fn of(services: &Services) -> Option<Self> {
+        let Services {
+            files: _,
+            folder,
+            handles,
+            streams,
+            environment,
+            arguments: _,
+            standard,
+            sections,
+            seed,
+            token,
+            buffers,
+            searches,
+        } = services;
+        Some(Self {
+            folder: folder.clone(),
+            handles: handles.copy()?,
+            streams: streams.clone(),
+            environment: environment.clone(),
+            standard: *standard,
+            sections: sections.clone(),
+            seed: *seed,
+            token: *token,
+            buffers: buffers.clone(),
+            searches: searches.clone(),
+        })
+    }
+
+    /// Puts it back; `None` as above, and then nothing has changed.
+    pub(crate) fn put_back(&self, services: &mut Services) -> Option<()> {
+        services.handles = self.handles.copy()?;
+        services.folder = self.folder.clone();
+        services.streams = self.streams.clone();
+        services.environment = self.environment.clone();
+        services.standard = self.standard;
+        services.sections = self.sections.clone();
+        services.seed = self.seed;
+        services.token = self.token;
+        services.buffers = self.buffers.clone();
+        services.searches = self.searches.clone();
+        Some(())
+    }
+}
+
 impl Services {
     pub(crate) fn new(arguments: &str) -> Self {
         let environment = ENVIRONMENT
@@ -105,6 +167,22 @@ pub(crate) struct FileHandles {
 }
 
 impl FileHandles {
+    fn copy(&self) -> Option<Self> {
+        let copies = self.files.iter().map(|(&handle, object)| {
+            let file = FileObject {
+                file: object.file.copy()?,
+                path: object.path.clone(),
+                position: object.position,
+                uses: object.uses,
+            };
+            Some((handle, file))
+        });
+        Some(Self {
+            files: copies.collect::<Option<_>>()?,
+            given: self.given,
+        })
+    }
+
     /// The first handle of a file, below those of the memory manager.
     const FIRST: u32 = 0x40_0000;
     const STEP: u32 = 4;

@@ -68,13 +68,13 @@ impl<W: Watch> Machine<W> {
     /// Adds a breakpoint: [`Machine::run_to_pause`] pauses before the instruction there.
     pub fn add_breakpoint(&mut self, eip: u32) {
         self.stops.breakpoints.insert(eip);
-        self.cpu.add_breakpoint(&mut self.mmu, eip);
+        self.cpu.add_breakpoint(eip);
     }
 
     /// Removes a breakpoint.
     pub fn remove_breakpoint(&mut self, eip: u32) {
         self.stops.breakpoints.remove(&eip);
-        self.cpu.remove_breakpoint(&mut self.mmu, eip);
+        self.cpu.remove_breakpoint(eip);
     }
 
     /// Says at what [`Machine::run_to_pause`] pauses.

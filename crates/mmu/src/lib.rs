@@ -170,7 +170,7 @@ pub use entry::{
 pub use fault::{Access, AccessKind, ErrorCode, FaultCause, PageFault, Privilege};
 pub use frames::FrameAllocator;
 pub use front::FrontArray;
-pub use mmu::{HitRun, Mmu, MmuConfig, MmuError, Stored};
+pub use mmu::{HitRun, Mmu, MmuConfig, MmuError, SavedMmu, Stored};
 pub use observer::{DropCause, NoObserver, Observer};
 pub use phys::{MAX_RAM_BYTES, PhysMemory, PhysMemoryError};
 pub use ranges::{EntryRange, ranges};

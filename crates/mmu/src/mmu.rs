@@ -1,6 +1,7 @@
 //! The MMU: translation through the TLB, walks, A and D, and the accesses themselves.
 
 mod config;
+mod saved;
 mod span;
 mod translate;
 
@@ -18,6 +19,7 @@ use crate::walk::{Walk, walk};
 use crate::word::Word;
 
 pub use config::{MmuConfig, MmuError};
+pub use saved::SavedMmu;
 
 use span::is_on_one_page;
 use translate::ram_addr;

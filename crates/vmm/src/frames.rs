@@ -89,6 +89,16 @@ pub(crate) struct FrameTable {
     policy: Option<Box<dyn Replacement>>,
 }
 
+impl Clone for FrameTable {
+    fn clone(&self) -> Self {
+        Self {
+            allocator: self.allocator.clone(),
+            info: self.info.clone(),
+            policy: self.policy.as_ref().map(|policy| policy.boxed()),
+        }
+    }
+}
+
 impl FrameTable {
     pub(crate) fn new(frame_count: u32, policy: PolicyKind) -> Self {
         let allocator = FrameAllocator::new(frame_count);

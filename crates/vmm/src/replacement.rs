@@ -82,6 +82,9 @@ pub trait Replacement: Debug {
     ///
     /// The frame stays admitted until [`Replacement::remove`] says otherwise.
     fn victim(&mut self, candidates: &mut dyn Candidates) -> Option<FrameNumber>;
+
+    /// Returns a policy that knows what this one knows.
+    fn boxed(&self) -> Box<dyn Replacement>;
 }
 
 /// What a policy can find out about frames.

@@ -103,6 +103,21 @@ const fn demands(rights: Rights) -> u8 {
     }
 }
 
+impl Section {
+    fn with_file(&self, file: Option<Box<dyn SectionFile>>) -> Self {
+        Self {
+            len_pages: self.len_pages,
+            protection: self.protection,
+            commit: self.commit,
+            prototypes: self.prototypes.clone(),
+            handles: self.handles,
+            views: self.views.clone(),
+            charged_pages: self.charged_pages,
+            file,
+        }
+    }
+}
+
 /// All sections.
 #[derive(Debug, Default)]
 pub(crate) struct Sections {
@@ -111,6 +126,22 @@ pub(crate) struct Sections {
 }
 
 impl Sections {
+    /// Returns sections of their own with the same contents; the error is one whose file cannot be
+    /// copied.
+    pub(crate) fn copy(&self) -> Result<Self, SectionId> {
+        let copies = self.by_id.iter().map(|(&id, section)| {
+            let file = match &section.file {
+                Some(file) => Some(file.copy_file().ok_or(id)?),
+                None => None,
+            };
+            Ok((id, section.with_file(file)))
+        });
+        Ok(Self {
+            by_id: copies.collect::<Result<_, _>>()?,
+            next: self.next,
+        })
+    }
+
     pub(crate) fn insert(&mut self, section: Section) -> SectionId {
         let id = SectionId(self.next);
         self.next += 1;

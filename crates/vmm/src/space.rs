@@ -38,7 +38,7 @@ pub(crate) enum Loaded {
 }
 
 /// An address space.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Space {
     pub(crate) root: Root,
     /// The frames of the directory level, which live as long as the space.

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::rc::Rc;
 
 use pagefault_mmu::PAGE_SIZE;
 use thiserror::Error;
@@ -43,18 +44,29 @@ pub trait PageStore: Debug {
     ///
     /// [`StoreError::Write`]; what is kept at `index` is then unknown.
     fn write(&mut self, index: u32, page: &PageBytes) -> Result<(), StoreError>;
+
+    /// Returns a store that keeps what this one keeps and goes its own way from then on; `None` if
+    /// there cannot be two of it, as of a host's file.
+    fn copy(&self) -> Option<Box<dyn PageStore>> {
+        None
+    }
 }
 
 /// The file behind a section. Pages past its end read as zeros.
 pub trait SectionFile: PageStore {
     /// Returns the file's size in bytes.
     fn size_bytes(&self) -> u64;
+
+    /// As [`PageStore::copy`].
+    fn copy_file(&self) -> Option<Box<dyn SectionFile>> {
+        None
+    }
 }
 
-/// A store in host memory.
-#[derive(Debug, Default)]
+/// A store in host memory. Copies share the pages that neither has written since.
+#[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    pages: Vec<Option<Box<PageBytes>>>,
+    pages: Vec<Option<Rc<PageBytes>>>,
 }
 
 impl MemoryStore {
@@ -76,8 +88,12 @@ impl PageStore for MemoryStore {
         if index >= self.pages.len() {
             self.pages.resize(index + 1, None);
         }
-        self.pages[index] = Some(Box::new(*page));
+        self.pages[index] = Some(Rc::new(*page));
         Ok(())
+    }
+
+    fn copy(&self) -> Option<Box<dyn PageStore>> {
+        Some(Box::new(self.clone()))
     }
 }
 
@@ -213,6 +229,20 @@ impl PagingFile {
             free: Vec::new(),
             next: 0,
         }
+    }
+
+    /// Returns a paging file of its own with the same contents, if its store can be copied.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        let store = match &self.store {
+            Some(store) => Some(store.copy()?),
+            None => None,
+        };
+        Some(Self {
+            store,
+            limit_slots: self.limit_slots,
+            free: self.free.clone(),
+            next: self.next,
+        })
     }
 
     pub(crate) fn limit_slots(&self) -> u32 {

@@ -3,6 +3,7 @@
 mod coverage;
 mod float_exceptions;
 mod machine;
+mod pieces;
 mod quirks;
 mod random_bytes;
 mod run;

@@ -59,9 +59,7 @@ fn a_fault_in_the_middle_of_a_block_shows_what_came_before_it_and_restarts() {
 #[test]
 fn reaching_the_host_call_range_ends_the_run_even_if_nothing_is_mapped_there() {
     let mut machine = Machine::new(NoObserver);
-    machine
-        .cpu
-        .set_host_calls(&mut machine.mmu, 0x7000_0000..0x7000_1000);
+    machine.cpu.set_host_calls(0x7000_0000..0x7000_1000);
     // mov eax, 0x70000010; call eax
     machine.load(CODE, &[0xB8, 0x10, 0x00, 0x00, 0x70, 0xFF, 0xD0]);
 
@@ -79,7 +77,7 @@ fn reaching_the_host_call_range_ends_the_run_even_if_nothing_is_mapped_there() {
 fn a_breakpoint_stops_before_its_instruction_and_lets_the_next_run_pass() {
     let mut machine = Machine::new(NoObserver);
     machine.load(CODE, &LOOP);
-    machine.cpu.add_breakpoint(&mut machine.mmu, CODE + 1);
+    machine.cpu.add_breakpoint(CODE + 1);
 
     for rounds in 1..4 {
         let exit = machine.run(100);
@@ -90,7 +88,7 @@ fn a_breakpoint_stops_before_its_instruction_and_lets_the_next_run_pass() {
         );
         assert_eq!(machine.reg(Reg::Eax), 2 * rounds - 1);
     }
-    machine.cpu.remove_breakpoint(&mut machine.mmu, CODE + 1);
+    machine.cpu.remove_breakpoint(CODE + 1);
     assert_eq!(machine.run(100), Exit::Budget);
 }
 

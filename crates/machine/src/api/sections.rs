@@ -45,6 +45,13 @@ impl SectionFile for Mapped {
     fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
+
+    fn copy_file(&self) -> Option<Box<dyn SectionFile>> {
+        Some(Box::new(Self {
+            file: self.file.copy()?,
+            size_bytes: self.size_bytes,
+        }))
+    }
 }
 
 /// `CreateFileMapping`.

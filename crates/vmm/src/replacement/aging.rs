@@ -16,7 +16,7 @@ const SWEEP_FRACTION: usize = 8;
 /// top; the lowest age goes first, and the longest resident among equals.
 ///
 /// A sweep costs time in proportion to the frames, and comes once for an eighth of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Aging {
     frames: Queue,
     ages: BTreeMap<FrameNumber, u8>,
@@ -55,6 +55,10 @@ impl Aging {
 }
 
 impl Replacement for Aging {
+    fn boxed(&self) -> Box<dyn Replacement> {
+        Box::new(self.clone())
+    }
+
     fn admit(&mut self, frame: FrameNumber) {
         self.frames.push(frame);
         self.ages.insert(frame, JUST_USED);

@@ -8,7 +8,7 @@ use super::{Candidates, Replacement};
 
 /// Frames in order. One that is removed stays in the queue until it comes to the front, where its
 /// stamp tells that it is stale; so each operation takes constant time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     order: VecDeque<(FrameNumber, u32)>,
     /// By frame: the stamp of its valid entry, 0 if there is none.
@@ -72,10 +72,14 @@ impl Queue {
 }
 
 /// First in, first out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fifo(Queue);
 
 impl Replacement for Fifo {
+    fn boxed(&self) -> Box<dyn Replacement> {
+        Box::new(self.clone())
+    }
+
     fn admit(&mut self, frame: FrameNumber) {
         self.0.push(frame);
     }
@@ -92,10 +96,14 @@ impl Replacement for Fifo {
 }
 
 /// Second chance.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Clock(Queue);
 
 impl Replacement for Clock {
+    fn boxed(&self) -> Box<dyn Replacement> {
+        Box::new(self.clone())
+    }
+
     fn admit(&mut self, frame: FrameNumber) {
         self.0.push(frame);
     }

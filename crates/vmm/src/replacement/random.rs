@@ -5,7 +5,7 @@ use pagefault_mmu::FrameNumber;
 use super::{Candidates, Replacement};
 
 /// Random replacement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Random {
     frames: Vec<FrameNumber>,
     /// By frame: its place in `frames`.
@@ -33,6 +33,10 @@ impl Random {
 }
 
 impl Replacement for Random {
+    fn boxed(&self) -> Box<dyn Replacement> {
+        Box::new(self.clone())
+    }
+
     fn admit(&mut self, frame: FrameNumber) {
         let index = frame.bits() as usize;
         if index >= self.places.len() {

@@ -11,7 +11,7 @@ use super::{Candidates, Replacement};
 /// there are frames, and it was not used meanwhile. Of those, a clean one goes first.
 ///
 /// Time is counted in requests for a victim, so that a run is repeatable.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct WorkingSetClock {
     frames: Queue,
     last_use: BTreeMap<FrameNumber, u64>,
@@ -42,6 +42,10 @@ impl Fallback {
 }
 
 impl Replacement for WorkingSetClock {
+    fn boxed(&self) -> Box<dyn Replacement> {
+        Box::new(self.clone())
+    }
+
     fn admit(&mut self, frame: FrameNumber) {
         self.frames.push(frame);
         self.last_use.insert(frame, self.now);

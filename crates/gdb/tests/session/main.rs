@@ -1,0 +1,5 @@
+//! Conversations in gdb's remote protocol, without a gdb.
+
+mod broken;
+mod client;
+mod conversation;
