@@ -204,10 +204,14 @@ fn a_quiz_is_asked_answered_and_marked() {
     let mut lines = String::new();
     for (number, exercise) in (1..).zip(exercises) {
         for (question, asked) in (1..).zip(exercise["questions"].as_array().unwrap()) {
-            lines += &format!(
-                "{number}.{question} {}\n",
-                asked["answer"].as_str().unwrap()
-            );
+            let answer = asked["answer"].as_str().unwrap();
+            lines.extend([
+                &format!("{number}.{question}"),
+                " ",
+                answer,
+                "
+",
+            ]);
         }
     }
     fs::write(&sheet, &lines).unwrap();
@@ -375,7 +379,7 @@ fn check_gradescope(out: &Path) {
     }
 }
 
-/// What readers of JUnit XML ask for: counts that add up.
+/// What readers of `JUnit` XML ask for: counts that add up.
 fn check_junit(xml: &str) {
     let count = |what: &str| xml.matches(what).count();
     assert!(xml.starts_with("<?xml version=\"1.0\""), "{}", &xml[..100]);
