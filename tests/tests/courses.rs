@@ -205,13 +205,8 @@ fn a_quiz_is_asked_answered_and_marked() {
     for (number, exercise) in (1..).zip(exercises) {
         for (question, asked) in (1..).zip(exercise["questions"].as_array().unwrap()) {
             let answer = asked["answer"].as_str().unwrap();
-            lines.extend([
-                &format!("{number}.{question}"),
-                " ",
-                answer,
-                "
-",
-            ]);
+            let place = format!("{number}.{question} ");
+            lines.extend([place.as_str(), answer, "\n"]);
         }
     }
     fs::write(&sheet, &lines).unwrap();
