@@ -139,14 +139,14 @@ pub(crate) fn code(debugger: &mut Debugger, height: usize) -> Vec<Line> {
 
 /// Returns where the listing begins: at the label before EIP, if EIP is still shown then.
 fn first_shown(debugger: &mut Debugger, height: usize) -> u32 {
+    /// Lines that are shown before EIP at most, and bytes that they may take.
+    const BEFORE: usize = 5;
+    const FAR: u32 = 0x400;
     let recording = &mut debugger.recording;
     let eip = recording.machine().eip();
     let Some(symbol) = recording.machine().debug().symbol(eip) else {
         return eip;
     };
-    /// Lines that are shown before EIP at most, and bytes that they may take.
-    const BEFORE: usize = 5;
-    const FAR: u32 = 0x400;
     if symbol.offset == 0 || symbol.offset > FAR {
         return eip;
     }

@@ -63,7 +63,7 @@ fn draw_program(debugger: &mut Debugger, frame: &mut Frame<'_>, upper: Rect, low
     let height = usize::from(code.height.saturating_sub(2));
     let lines = styled(panes::code(debugger, height));
     frame.render_widget(Paragraph::new(lines).block(framed("code".to_owned())), code);
-    let lines = styled(in_columns(panes::registers(debugger)));
+    let lines = styled(in_columns(&panes::registers(debugger)));
     let block = framed("registers".to_owned());
     frame.render_widget(Paragraph::new(lines).block(block), registers);
 
@@ -116,7 +116,7 @@ fn tabs(pane: Pane) -> String {
 }
 
 /// Puts the general registers, which come first, two on a line.
-fn in_columns(lines: Vec<Line>) -> Vec<Line> {
+fn in_columns(lines: &[Line]) -> Vec<Line> {
     /// General registers.
     const GENERAL: usize = 8;
     let (general, rest) = lines.split_at(GENERAL.min(lines.len()));
