@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use pagefault_lab::{parse_ram, parse_size, parse_tlb};
+use pagefault_machine::cpu::Reg;
 use pagefault_machine::vmm::mmu::TlbConfig;
 use pagefault_machine::vmm::{self, PolicyKind};
 use pagefault_machine::{DEFAULT_QUANTUM, Topics};
@@ -155,10 +156,24 @@ pub(crate) enum Format {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct RunArguments {
-    /// The program: MASM source (.asm) or an executable for 32-bit Windows (.exe).
+    /// The program: MASM source (.asm), an executable for 32-bit Windows (.exe), a static
+    /// executable for Linux on i386 (ELF), or, with --base, raw bytes.
     pub(crate) program: PathBuf,
     /// What the program finds on its command line; behind `--`, also what begins with a dash.
     pub(crate) arguments: Vec<String>,
+    /// Take the program as raw bytes that are at this address, as in 0x401000.
+    #[arg(long, value_name = "ADDR", value_parser = number)]
+    pub(crate) base: Option<u32>,
+    /// Where raw bytes begin to run; without it, at their first one.
+    #[arg(long, value_name = "ADDR", value_parser = number, requires = "base")]
+    pub(crate) entry: Option<u32>,
+    /// Set a register before the program runs, as in eax=0x10; can be given several times.
+    #[arg(long, value_name = "REG=VALUE", value_parser = register)]
+    pub(crate) reg: Vec<(Reg, u32)>,
+    /// Give the program memory before it runs, as in 0x500000:0x2000:rw; PROT is none or of r, w
+    /// and x; can be given several times.
+    #[arg(long, value_name = "ADDR:SIZE:PROT", value_parser = mapping)]
+    pub(crate) map: Vec<Mapping>,
     /// The folder of files that the program may use, which it sees as drive C; without it, none.
     #[arg(long, value_name = "DIR")]
     pub(crate) files: Option<PathBuf>,
@@ -324,6 +339,65 @@ fn topics(list: &str) -> Result<Topics, String> {
         let known = Topics::NAMES.map(|(name, _)| name).join(", ");
         let unknown = || format!("unknown topic \"{name}\"; there are {known}");
         named.map(|&(_, topic)| topics | topic).ok_or_else(unknown)
+    })
+}
+
+/// Memory that a program is given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mapping {
+    pub(crate) addr: u32,
+    pub(crate) size_bytes: u32,
+    /// A `PAGE_*` constant.
+    pub(crate) protect: u32,
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    const HEXADECIMAL: u32 = 16;
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.strip_prefix("0x").or_else(|| lower.strip_suffix('h'));
+    let parsed = match digits {
+        Some(digits) => u32::from_str_radix(digits, HEXADECIMAL),
+        None => lower.parse(),
+    };
+    parsed.map_err(|_| "expected a number of 32 bits, as 0x401000, 401000h or 4198400".to_owned())
+}
+
+fn register(text: &str) -> Result<(Reg, u32), String> {
+    const NAMES: [&str; 8] = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("expected a register, = and a number")?;
+    let place = NAMES
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(name));
+    let found = place.and_then(|index| Reg::ALL.get(index).copied());
+    let unknown = || format!("unknown register; there are {}", NAMES.join(", "));
+    Ok((found.ok_or_else(unknown)?, number(value)?))
+}
+
+fn mapping(text: &str) -> Result<Mapping, String> {
+    /// The rights with their `PAGE_*` constants.
+    const RIGHTS: [(&str, u32); 6] = [
+        ("none", 0x01),
+        ("r", 0x02),
+        ("rw", 0x04),
+        ("x", 0x10),
+        ("rx", 0x20),
+        ("rwx", 0x40),
+    ];
+    let parts: Vec<&str> = text.split(':').collect();
+    let [addr, size, rights] = parts[..] else {
+        return Err("expected ADDR:SIZE:PROT, as in 0x500000:0x2000:rw".to_owned());
+    };
+    let found = RIGHTS.iter().find(|(known, _)| *known == rights);
+    let unknown = || {
+        let known = RIGHTS.map(|(name, _)| name).join(", ");
+        format!("unknown rights; there are {known}")
+    };
+    Ok(Mapping {
+        addr: number(addr)?,
+        size_bytes: number(size)?,
+        protect: found.ok_or_else(unknown)?.1,
     })
 }
 

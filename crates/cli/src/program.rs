@@ -1,5 +1,7 @@
 //! What is to be run: a source or an executable, by what is in the file.
 
+use std::fmt::Display;
+
 use pagefault_asm::{Assembled, Image, ImageSymbol, LinkOptions, Options, assemble, link};
 use pagefault_machine::{DebugInfo, Program};
 
@@ -29,18 +31,19 @@ pub(crate) fn read(arguments: &RunArguments) -> Option<Loadable> {
             return None;
         }
     };
-    if bytes.starts_with(MZ) {
-        return match Program::from_pe(&bytes) {
-            Ok(program) => Some(Loadable {
+    match executable(arguments, &bytes) {
+        Some(Ok(program)) => {
+            return Some(Loadable {
                 program,
                 debug: DebugInfo::default(),
                 symbols: Vec::new(),
-            }),
-            Err(error) => {
-                anstream::eprintln!("error: cannot load {name}: {error}");
-                None
-            }
-        };
+            });
+        }
+        Some(Err(reason)) => {
+            anstream::eprintln!("error: cannot load {name}: {reason}");
+            return None;
+        }
+        None => {}
     }
     let (assembled, image) = assembled(&name, &bytes)?;
     let debug = DebugInfo::new(&assembled, &image);
@@ -55,6 +58,29 @@ pub(crate) fn read(arguments: &RunArguments) -> Option<Loadable> {
             None
         }
     }
+}
+
+/// Returns the program that is no source, or why it cannot be loaded; `None` for a source.
+fn executable(arguments: &RunArguments, bytes: &[u8]) -> Option<Result<Program, String>> {
+    fn told<E: Display>(read: Result<Program, E>) -> Option<Result<Program, String>> {
+        Some(read.map_err(|error| error.to_string()))
+    }
+    if let Some(base) = arguments.base {
+        let entry = arguments.entry.unwrap_or(base);
+        return told(Program::from_flat(bytes, base, entry));
+    }
+    if bytes.starts_with(MZ) {
+        return told(Program::from_pe(bytes));
+    }
+    if Program::is_elf(bytes) {
+        return told(Program::from_elf(bytes));
+    }
+    let ending = arguments.program.extension();
+    if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("bin")) {
+        let reason = "raw bytes need an address: give one, as in --base 0x401000";
+        return Some(Err(reason.to_owned()));
+    }
+    None
 }
 
 /// Assembles and links a source; complains and returns `None` if that fails.

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::rc::Rc;
 
 use anyhow::Context;
-use pagefault_machine::vmm::mmu::MmuConfig;
+use pagefault_machine::vmm::mmu::{LinearAddr, MmuConfig};
 use pagefault_machine::vmm::{StreamStore, VmmConfig};
 use pagefault_machine::{
     Aslr, Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Program, Stream, Tracer,
@@ -168,6 +168,10 @@ impl Job<'_> {
             let file = tempfile::tempfile().context("cannot make a paging file")?;
             machine.set_paging_file(Box::new(StreamStore::new(file)), limit_bytes);
         }
+        if let Err(reason) = prepare(arguments, &mut machine) {
+            anstream::eprintln!("error: {reason}");
+            return Ok(EXIT_NO_PROGRAM);
+        }
         if let Some(folder) = &arguments.files {
             let opened = Folder::open(folder);
             let what = || format!("cannot use the folder {}", folder.display());
@@ -207,6 +211,20 @@ impl Job<'_> {
         }
         Ok(())
     }
+}
+
+/// Gives the program the registers and the memory that were asked for; returns why that cannot be.
+fn prepare<W: Watch>(arguments: &RunArguments, machine: &mut Machine<W>) -> Result<(), String> {
+    for &(register, value) in &arguments.reg {
+        machine.set_register(register, value);
+    }
+    for mapping in &arguments.map {
+        let addr = LinearAddr::new(mapping.addr);
+        machine
+            .map_memory(addr, mapping.size_bytes, mapping.protect)
+            .map_err(|error| format!("cannot map memory at {:#010x}: {error}", mapping.addr))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn config(arguments: &RunArguments) -> MachineConfig {

@@ -61,6 +61,7 @@ mod files;
 mod format;
 mod history;
 mod layout;
+mod linux;
 mod load;
 mod local;
 mod machine;
@@ -105,8 +106,8 @@ pub use machine::{
 pub use map::MapEntry;
 pub use page::PageReport;
 pub use program::{
-    Field, FromImageError, ImportName, Part, PartRights, PeReadError, Program, ProgramImport,
-    StackSize, ThreadLocal,
+    ElfReadError, Field, FlatError, FromImageError, ImportName, Part, PartRights, PeReadError,
+    Platform, Program, ProgramImport, StackSize, ThreadLocal,
 };
 pub use report::{Deed, ExceptionReport, HistoryLine, MemoryReport, Place, disassemble};
 pub use sites::CallSite;

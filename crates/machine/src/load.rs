@@ -18,10 +18,13 @@ use crate::debug::DebugInfo;
 use crate::layout::{
     ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, SHARED_DATA, STRINGS, STRINGS_BYTES, TEB, THREAD_ID,
 };
+use crate::linux::Linux;
 use crate::local::ThreadLocalError;
 use crate::machine::{Aslr, Machine, MachineConfig};
 use crate::objects::{Object, Objects};
-use crate::program::{FromImageError, ImportName, PartRights, Program, ProgramImport, StackSize};
+use crate::program::{
+    FromImageError, ImportName, PartRights, Platform, Program, ProgramImport, StackSize,
+};
 use crate::schedule::{FS_SELECTOR, LONE_TURN, teb_descriptor};
 use crate::services::Services;
 use crate::sites::CallSites;
@@ -183,6 +186,7 @@ impl<W: Watch> Machine<W> {
             dying: None,
             error_mode: 0,
             stops: Stops::default(),
+            linux: Linux::new(program.platform),
         };
         machine.map_image(program)?;
         machine.map_environment()?;
@@ -211,7 +215,11 @@ impl<W: Watch> Machine<W> {
             let slot = start.wrapping_add(import.slot);
             self.fill(Part::IMAGE, slot, &addr.to_le_bytes())?;
         }
-        self.protect(Part::IMAGE, start, end - start, PAGE_READONLY)?;
+        let rest = match program.platform {
+            Platform::Windows => PAGE_READONLY,
+            Platform::Linux | Platform::Bare => PAGE_NOACCESS,
+        };
+        self.protect(Part::IMAGE, start, end - start, rest)?;
         for part in &program.parts {
             let at = start.wrapping_add(part.offset);
             self.protect(Part::IMAGE, at, part.size, protection(part.rights))?;
@@ -345,6 +353,7 @@ impl<W: Watch> Machine<W> {
             has_ended: false,
         };
         self.objects.add(object, None);
+        self.start_linux(program.platform);
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use pagefault_cpu::{Cpu, Exception, Exit, Reg, Registers, UnsupportedInstruction};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageFault, Statistics};
 use pagefault_vmm::{
-    Origin, PageRange, PageStore, PeekError, ProcessId, Resolution, Resumed, Vmm, VmmConfig,
+    AllocError, AllocRequest, AllocationType, Caller, Origin, PageRange, PageStore, PeekError,
+    ProcessId, Resolution, Resumed, Vmm, VmmConfig,
 };
 
 use crate::api::{MissingFunction, Modules, Refused, Stop, Target};
@@ -17,6 +18,7 @@ use crate::files::Files;
 use crate::layout::{
     ENVIRONMENT_BASE, ENVIRONMENT_BYTES, MODULE_BYTES, SHARED_DATA, SYSTEM_CODE_BASE, teb,
 };
+use crate::linux::{Linux, SYSTEM_CALL};
 use crate::objects::Objects;
 use crate::program::{StackSize, ThreadLocal};
 use crate::raise::RefusedAccess;
@@ -178,6 +180,8 @@ pub struct Machine<W: Watch> {
     pub(crate) error_mode: u32,
     /// Where a run pauses.
     pub(crate) stops: Stops,
+    /// What is kept for a program of Linux.
+    pub(crate) linux: Linux,
 }
 
 impl<W: Watch> Machine<W> {
@@ -244,6 +248,9 @@ impl<W: Watch> Machine<W> {
     pub(crate) fn settle(&mut self, exit: Exit) -> Result<Option<Raise>, Outcome> {
         match exit {
             Exit::HostCall { addr } => self.answer_call(addr),
+            Exit::Exception { exception, .. } if exception.vector == SYSTEM_CALL => {
+                self.answer_system_call().map(|()| None)
+            }
             Exit::Exception { exception, at } => Ok(self.answer_exception(&exception, at)),
             Exit::Unsupported(instruction) => Err(Outcome::UnsupportedInstruction(instruction)),
             Exit::Budget => self.end_turn().map(|()| None),
@@ -323,6 +330,34 @@ impl<W: Watch> Machine<W> {
     pub fn set_paging_file(&mut self, store: Box<dyn PageStore>, limit_bytes: u64) {
         let pages = u32::try_from(limit_bytes / u64::from(PAGE_SIZE)).unwrap_or(u32::MAX);
         self.vmm.set_paging_file(store, pages);
+    }
+
+    /// Sets a general register, before the program runs.
+    pub fn set_register(&mut self, register: Reg, value: u32) {
+        self.cpu.registers_mut().set_gpr(register, value);
+    }
+
+    /// Gives the program committed memory at an address, before it runs: whole pages with a
+    /// `PAGE_*` protection.
+    ///
+    /// # Errors
+    ///
+    /// As `VirtualAlloc`.
+    pub fn map_memory(
+        &mut self,
+        address: LinearAddr,
+        size_bytes: u32,
+        protect: u32,
+    ) -> Result<(), AllocError> {
+        let kind = AllocationType::RESERVE | AllocationType::COMMIT;
+        let request = AllocRequest {
+            address,
+            size_bytes,
+            allocation_type: kind.bits(),
+            protect,
+        };
+        let caller = Caller::of(self.process);
+        self.vmm.alloc(&mut self.mmu, caller, &request).map(|_| ())
     }
 
     /// Lets the program use a folder of files, which it sees as drive C. Without, it has none.

@@ -1,6 +1,8 @@
 //! Programs as the loader wants them, whatever file they come from.
 
 mod bytes;
+mod elf;
+mod flat;
 mod pe;
 mod pe_tables;
 
@@ -8,6 +10,8 @@ use bitflags::bitflags;
 use pagefault_asm::{Image, PeError, PeOptions, write_pe};
 
 pub use bytes::Field;
+pub use elf::ElfReadError;
+pub use flat::FlatError;
 pub use pe::PeReadError;
 
 bitflags! {
@@ -80,9 +84,22 @@ pub struct StackSize {
     pub commit: u32,
 }
 
+/// The system that a program is written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Platform {
+    /// Windows: a process with thread and process environment blocks and structured exceptions.
+    Windows,
+    /// Linux: arguments on the stack, `int 80h`. An exception ends the process.
+    Linux,
+    /// None: a process as of Windows, which may also use `int 80h`.
+    Bare,
+}
+
 /// A program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Program {
+    /// The system that it is written for.
+    pub platform: Platform,
     /// The linear address that it wants to be at.
     pub base: u32,
     /// How many bytes it takes from there.
@@ -118,6 +135,30 @@ impl Program {
             }
         }
         Ok(program)
+    }
+
+    /// Reads an ELF32 executable that is linked statically.
+    ///
+    /// # Errors
+    ///
+    /// [`ElfReadError`]: the first field that is wrong, and where it is.
+    pub fn from_elf(bytes: &[u8]) -> Result<Self, ElfReadError> {
+        elf::read(bytes)
+    }
+
+    /// Returns raw bytes as a program that is at `base` and begins at `entry`, both linear
+    /// addresses. All of it can be read, written and executed.
+    ///
+    /// # Errors
+    ///
+    /// [`FlatError`] if it is no such program.
+    pub fn from_flat(bytes: &[u8], base: u32, entry: u32) -> Result<Self, FlatError> {
+        flat::read(bytes, base, entry)
+    }
+
+    /// Returns whether a file is an ELF file.
+    pub fn is_elf(bytes: &[u8]) -> bool {
+        bytes.starts_with(elf::MAGIC)
     }
 
     /// Returns an image that the assembler has linked, as the executable that it would be.

@@ -113,7 +113,8 @@ impl<W: Watch> Machine<W> {
             mut record,
             context,
         } = raised;
-        let has_flat_stack = self.has_flat_stack();
+        // A program of Linux has no handlers.
+        let has_flat_stack = !self.linux.is_platform() && self.has_flat_stack();
         for _ in 0..2 {
             self.note_raised(&record, &context);
             if !has_flat_stack {

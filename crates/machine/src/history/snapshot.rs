@@ -10,6 +10,7 @@ use pagefault_vmm::{CopyManagerError, Origin, PageBytes, ProcessId, Vmm};
 use thiserror::Error;
 
 use crate::api::Modules;
+use crate::linux::Linux;
 use crate::machine::Machine;
 use crate::objects::Objects;
 use crate::program::{StackSize, ThreadLocal};
@@ -67,6 +68,7 @@ pub(super) struct Snapshot {
     thread_local: Option<ThreadLocal>,
     tls_indexes: BTreeSet<u32>,
     error_mode: u32,
+    linux: Linux,
     /// Bytes of host memory that came with this snapshot, about.
     own_bytes: u64,
     /// What of them is no page.
@@ -116,6 +118,7 @@ impl Snapshot {
             thread_local,
             tls_indexes,
             error_mode,
+            linux,
             stops: _,
         } = machine;
         let (pages, copied) = pages(machine, before.map(|before| &before.pages));
@@ -146,6 +149,7 @@ impl Snapshot {
             thread_local: thread_local.clone(),
             tls_indexes: tls_indexes.clone(),
             error_mode: *error_mode,
+            linux: linux.clone(),
             own_bytes: (copied + stored) * u64::from(PAGE_SIZE) + tables_bytes,
             tables_bytes,
         })
@@ -187,6 +191,7 @@ impl Snapshot {
         machine.thread_local.clone_from(&self.thread_local);
         machine.tls_indexes.clone_from(&self.tls_indexes);
         machine.error_mode = self.error_mode;
+        machine.linux = self.linux.clone();
         Ok(())
     }
 

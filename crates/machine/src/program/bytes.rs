@@ -49,6 +49,12 @@ impl<'a> Bytes<'a> {
         self.0.get(start..end).ok_or(ends)
     }
 
+    pub(super) fn u8(self, name: &'static str, offset: u64) -> Result<u8, Ends> {
+        let bytes = self.take(name, offset, 1)?;
+        let ends = Ends(Field::new(name, offset));
+        bytes.first().copied().ok_or(ends)
+    }
+
     pub(super) fn u16(self, name: &'static str, offset: u64) -> Result<u16, Ends> {
         let bytes = self.take(name, offset, 2)?;
         let bytes = bytes

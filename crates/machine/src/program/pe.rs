@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::bytes::{Bytes, Ends, Field};
 use super::pe_tables;
-use super::{Part, PartRights, Program, StackSize};
+use super::{Part, PartRights, Platform, Program, StackSize};
 
 /// Why a file is no executable that can be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -165,6 +165,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Program, PeReadError> {
         commit: headers.optional("SizeOfStackCommit", optional::STACK_COMMIT)?,
     });
     Ok(Program {
+        platform: Platform::Windows,
         base,
         size,
         entry,
@@ -449,6 +450,13 @@ impl Reader<'_> {
         let len = headers.optional(name, at + 4)?;
         let field = Field::new(name, headers.optional + at);
         Ok((rva != 0).then_some((field, rva, len)))
+    }
+
+    /// Checks that bytes are in the image.
+    pub(super) fn check(&self, field: Field, rva: u32, len: u32) -> Result<(), PeReadError> {
+        let end = rva.checked_add(len).filter(|&end| end <= self.size);
+        end.map(|_| ())
+            .ok_or(PeReadError::Outside { field, value: rva })
     }
 
     /// Returns `len` bytes of the image; zeros where the file gives none.

@@ -10,6 +10,8 @@ const IMPORT_DESCRIPTOR_BYTES: u32 = 20;
 const SLOT_BYTES: u32 = 4;
 /// In an import table: the rest is a number.
 const BY_ORDINAL: u32 = 0x8000_0000;
+/// The most data of one thread, in bytes.
+const MAX_THREAD_LOCAL_BYTES: u32 = 16 << 20;
 /// The most entries of a table.
 const MAX_ENTRIES: u32 = 1 << 16;
 
@@ -178,7 +180,15 @@ pub(super) fn thread_local(reader: &Reader<'_>) -> Result<Option<ThreadLocal>, P
     } else {
         offset(start)?
     };
-    reader.bytes(field, template, template_bytes)?;
+    reader.check(field, template, template_bytes)?;
+    let all_bytes = template_bytes.saturating_add(zero_bytes);
+    if all_bytes > MAX_THREAD_LOCAL_BYTES {
+        return Err(PeReadError::Value {
+            field: Field::new("size of the data of a thread (TLS directory)", rva.into()),
+            value: all_bytes,
+            expected: "it should be 1000000h (16 MiB) at most",
+        });
+    }
     let index = if index == 0 { 0 } else { offset(index)? };
     let mut functions = Vec::new();
     if callbacks != 0 {
