@@ -1,5 +1,6 @@
 //! The assembler's state, and what all its parts do with it: errors, symbols, output.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use iced_x86::Register;
@@ -153,6 +154,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) outer_procs: Vec<ProcId>,
     pub(crate) struct_stack: Vec<StructBuilder>,
     pub(crate) flow: Flow,
+    /// Sizes of the data of COMM, in bytes.
+    pub(crate) commons: BTreeMap<SymbolId, u32>,
     pub(crate) externals: Vec<SymbolId>,
     pub(crate) publics: Vec<SymbolId>,
     pub(crate) libraries: Vec<String>,
@@ -221,6 +224,7 @@ impl<'a> Assembler<'a> {
             outer_procs: Vec::new(),
             struct_stack: Vec::new(),
             flow: Flow::default(),
+            commons: BTreeMap::new(),
             externals: Vec::new(),
             publics: Vec::new(),
             libraries: Vec::new(),

@@ -214,6 +214,7 @@ fn write_symbol(symbol: &Symbol, out: &mut Vec<u8>, strings: &mut Strings) {
     }
     let (value, section) = match symbol.place {
         SymbolPlace::External => (0, 0),
+        SymbolPlace::Common { size_bytes } => (size_bytes, 0),
         SymbolPlace::Defined { section, offset } => {
             (offset, u16::try_from(section + 1).unwrap_or(0))
         }

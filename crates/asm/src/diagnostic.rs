@@ -366,6 +366,11 @@ kinds! {
         /// The limit in bytes.
         limit: u32
     } = Some(2039), "line too long: more than {limit} bytes after expansion";
+    /// A text equate longer than allowed.
+    TextTooLong {
+        /// The limit in bytes.
+        limit: usize
+    } = Some(2041), "string or text literal too long: a name can stand for {limit} bytes";
     /// More bytes than allowed.
     OutputTooLarge {
         /// The limit in bytes.

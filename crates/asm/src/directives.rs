@@ -285,8 +285,16 @@ impl Assembler<'_> {
             if line.token(at).is_some_and(|token| token.is(Punct::Colon)) {
                 (ty, at) = self.external_type(line, at + 1)?;
             }
+            let is_common = line.word(directive) == Word::Directive(Directive::Comm);
+            let mut count = 1;
+            if is_common && line.token(at).is_some_and(|token| token.is(Punct::Colon)) {
+                (count, at) = self.common_count(line, at + 1)?;
+            }
             self.declare_datum(line, name, ty, given);
             let id = self.symbols.global(line.bytes(name));
+            if is_common {
+                self.make_common(id, count);
+            }
             match line.word(directive) {
                 // EXTERN names stand in the object even if nothing uses them.
                 Word::Directive(Directive::Extern) => self.use_symbol(id),
@@ -299,6 +307,34 @@ impl Assembler<'_> {
             at += 1;
         }
         Ok(())
+    }
+
+    /// Returns how many elements a datum of COMM has, and the token behind.
+    fn common_count(&mut self, line: &Line, at: usize) -> Result<(u32, usize), Reported> {
+        let rest = (at..line.len())
+            .take_while(|&at| line.token(at).is_some_and(|token| !token.is(Punct::Comma)));
+        let end = at + rest.count();
+        let (value, _) = self.evaluate_constant(line, at, end)?;
+        let count = u32::try_from(value).ok().filter(|&count| count > 0);
+        let wrong = || Kind::Expected {
+            what: "a number of elements",
+        };
+        match count {
+            Some(count) => Ok((count, end)),
+            None => Err(self.error(wrong(), line.span(at, end))),
+        }
+    }
+
+    /// Has the linker make room for an external that no module defines.
+    fn make_common(&mut self, id: SymbolId, elements: u32) {
+        let symbol = self.symbols.get_mut(id);
+        if let SymbolKind::External { shape } = &mut symbol.kind {
+            let element = shape.size / shape.count.max(1);
+            shape.count = elements;
+            shape.size = element.saturating_mul(elements);
+            self.commons.insert(id, shape.size.max(1));
+            self.use_symbol(id);
+        }
     }
 
     /// EXTERNDEF: public if this module defines it, external if not.
@@ -344,7 +380,9 @@ impl Assembler<'_> {
         } else {
             Language::C
         };
-        self.externals.push(id);
+        if !std::mem::replace(&mut symbol.is_in_externals, true) {
+            self.externals.push(id);
+        }
     }
 
     pub(crate) fn include_lib(&mut self, rest: &[u8]) {

@@ -270,14 +270,35 @@ fn punct(rest: &[u8]) -> (TokenKind, usize) {
 /// A `;` inside quotes is text, and so is one inside `<...>`, except on lines of run-time control
 /// flow, where `<` is "less than".
 pub(crate) fn code_len(line: &[u8]) -> usize {
-    let angle_texts = trim(line).first().is_none_or(|&b| b != b'.');
+    code_len_of(line, AngleTexts::of(line))
+}
+
+/// Whether angle brackets around a text can be in a line: in conditions they compare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AngleTexts {
+    Possible,
+    Impossible,
+}
+
+impl AngleTexts {
+    pub(crate) fn of(line: &[u8]) -> Self {
+        if trim(line).first() == Some(&b'.') {
+            Self::Impossible
+        } else {
+            Self::Possible
+        }
+    }
+}
+
+/// Returns the length of a part of a line up to its comment.
+pub(crate) fn code_len_of(line: &[u8], angle_texts: AngleTexts) -> usize {
     let mut at = 0;
     while let Some(&byte) = line.get(at) {
         let rest = line.get(at..).unwrap_or_default();
         at += match byte {
             b';' => return at,
             b'"' | b'\'' => quoted_len(rest).unwrap_or(1),
-            b'<' if angle_texts => angle_len(rest).unwrap_or(1),
+            b'<' if angle_texts == AngleTexts::Possible => angle_len(rest).unwrap_or(1),
             _ => 1,
         };
     }
@@ -285,7 +306,7 @@ pub(crate) fn code_len(line: &[u8]) -> usize {
 }
 
 /// Texts within texts; a limit keeps the search for closing brackets linear.
-const MAX_ANGLE_DEPTH: i32 = 64;
+const MAX_ANGLE_DEPTH: i32 = 32;
 
 /// Returns the length of the text in angle brackets at the start, with its brackets, or `None` if
 /// it is not closed.

@@ -246,12 +246,19 @@ struct Layout {
     thunk_of: BTreeMap<usize, u32>,
     slots_at: u32,
     slots_size: u32,
+    /// Address of each datum of COMM, and of all of them.
+    commons: BTreeMap<usize, u32>,
+    commons_at: u32,
+    commons_size: u32,
 }
 
 /// `jmp dword ptr [slot]`.
 const THUNK_OPCODE: [u8; 2] = [0xFF, 0x25];
 const THUNK_SIZE: u32 = 6;
 const THUNK_ALIGN: u32 = 2;
+/// The section of the data of COMM, and what each of them starts at a multiple of.
+const COMMON_SECTION: &str = ".common";
+const COMMON_ALIGN: u32 = 16;
 
 impl Layout {
     fn new(object: &Object, base: u32) -> Result<Self, LinkError> {
@@ -293,6 +300,9 @@ impl Layout {
             thunk_of: BTreeMap::new(),
             slots_at: at,
             slots_size: 0,
+            commons: BTreeMap::new(),
+            commons_at: 0,
+            commons_size: 0,
         };
         // A slot takes fewer bytes than a jump, even with the empty ones between libraries.
         at.checked_add(thunk_bytes.saturating_mul(2))
@@ -304,7 +314,30 @@ impl Layout {
                 name: SymbolName(symbol.decorated.clone()),
             });
         }
+        layout.add_commons(object)?;
         Ok(layout)
+    }
+
+    /// Gives each datum of COMM its place, behind everything else.
+    fn add_commons(&mut self, object: &Object) -> Result<(), LinkError> {
+        let start = self
+            .slots_at
+            .checked_add(self.slots_size)
+            .and_then(|end| end.checked_next_multiple_of(PAGE_SIZE))
+            .ok_or(LinkError::TooLarge)?;
+        let mut at = start;
+        for (index, symbol) in object.symbols.iter().enumerate() {
+            if let SymbolPlace::Common { size_bytes } = symbol.place {
+                self.commons.insert(index, at);
+                at = at
+                    .checked_add(size_bytes)
+                    .and_then(|end| end.checked_next_multiple_of(COMMON_ALIGN))
+                    .ok_or(LinkError::TooLarge)?;
+            }
+        }
+        self.commons_at = start;
+        self.commons_size = at - start;
+        Ok(())
     }
 
     /// Gives each import a slot and a jump. The slots of one library follow each other and end
@@ -315,11 +348,12 @@ impl Layout {
         for (place, (index, symbol)) in (0_u32..).zip(imported) {
             let thunk = thunks_at.wrapping_add(place.wrapping_mul(THUNK_SIZE));
             self.thunk_of.insert(*index, thunk);
+            let name = slot_name(&symbol.name).unwrap_or(&symbol.name);
             let library = symbol
                 .library
                 .clone()
-                .or_else(|| library_of(&symbol.name).map(String::from));
-            let name = exported_name(&symbol.name);
+                .or_else(|| library_of(name).map(String::from));
+            let name = exported_name(name);
             imports.push(Import {
                 name,
                 library,
@@ -349,6 +383,11 @@ impl Layout {
             bytes.extend(THUNK_OPCODE);
             bytes.extend(import.slot.to_le_bytes());
         }
+        for ((index, symbol), import) in imported.iter().zip(&imports) {
+            if slot_name(&symbol.name).is_some() {
+                self.thunk_of.insert(*index, import.slot);
+            }
+        }
         imports.sort_by_key(|import| import.slot);
         self.imports = imports;
         self.thunks = Some((code, bytes));
@@ -363,9 +402,10 @@ impl Layout {
             SymbolPlace::Defined { section, offset } => {
                 Ok(self.start(section).wrapping_add(offset))
             }
-            SymbolPlace::External => {
-                self.thunk_of
-                    .get(&index)
+            SymbolPlace::External | SymbolPlace::Common { .. } => {
+                let common = self.commons.get(&index);
+                common
+                    .or_else(|| self.thunk_of.get(&index))
                     .copied()
                     .ok_or_else(|| LinkError::Unresolved {
                         name: SymbolName(symbol.decorated.clone()),
@@ -406,8 +446,26 @@ impl Layout {
                 rights: Rights::READ | Rights::WRITE,
             });
         }
+        if self.commons_size > 0 {
+            segments.push(Segment {
+                name: COMMON_SECTION.into(),
+                addr: self.commons_at,
+                bytes: Vec::new(),
+                size: self.commons_size,
+                rights: Rights::READ | Rights::WRITE,
+            });
+        }
         segments
     }
+}
+
+/// Returns the function whose slot in the import table an external name stands for:
+/// `_imp__MessageBoxA@16`.
+fn slot_name(name: &str) -> Option<&str> {
+    let function = name
+        .strip_prefix("__imp__")
+        .or_else(|| name.strip_prefix("_imp__"))?;
+    Some(function.split_once('@').map_or(function, |(name, _)| name))
 }
 
 /// The SDK declares the C library's functions with a prefix that the library does not have.

@@ -79,6 +79,11 @@ pub enum SymbolClass {
 pub enum SymbolPlace {
     /// In another module or library.
     External,
+    /// Wherever the linker finds room, once for all modules that name it: COMM.
+    Common {
+        /// Its size in bytes.
+        size_bytes: u32,
+    },
     /// In a section of this object.
     Defined {
         /// Index in [`Object::sections`].
@@ -238,7 +243,10 @@ impl Assembler<'_> {
                 },
                 shape,
             ),
-            SymbolKind::External { shape } => (SymbolPlace::External, shape),
+            SymbolKind::External { shape } => match self.commons.get(&id).copied() {
+                Some(size_bytes) => (SymbolPlace::Common { size_bytes }, shape),
+                None => (SymbolPlace::External, shape),
+            },
             _ => return,
         };
         let is_procedure = symbol.signature.is_some();
@@ -253,7 +261,8 @@ impl Assembler<'_> {
             name: text(&symbol.name),
             class,
             place,
-            is_public: symbol.visibility == Visibility::Public || place == SymbolPlace::External,
+            is_public: symbol.visibility == Visibility::Public
+                || !matches!(place, SymbolPlace::Defined { .. }),
             library: symbol
                 .library
                 .as_ref()

@@ -91,8 +91,9 @@ impl Assembler<'_> {
 
     /// Adds a symbol to the public ones, once.
     pub(crate) fn publish(&mut self, id: SymbolId) {
-        self.symbols.get_mut(id).visibility = Visibility::Public;
-        if !self.publics.contains(&id) {
+        let symbol = self.symbols.get_mut(id);
+        symbol.visibility = Visibility::Public;
+        if !std::mem::replace(&mut symbol.is_in_publics, true) {
             self.publics.push(id);
         }
     }
@@ -309,7 +310,7 @@ impl Assembler<'_> {
                 },
             };
         }
-        if !self.externals.contains(&id) {
+        if !std::mem::replace(&mut symbol.is_in_externals, true) {
             self.externals.push(id);
         }
     }

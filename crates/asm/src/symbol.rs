@@ -96,6 +96,10 @@ pub(crate) struct Symbol {
     pub(crate) library: Option<Rc<str>>,
     /// Whether code or data refers to it.
     pub(crate) is_used: bool,
+    /// Whether it is in the list of what other modules see.
+    pub(crate) is_in_publics: bool,
+    /// Whether it is in the list of what other modules have.
+    pub(crate) is_in_externals: bool,
     /// The pass in which it was defined last.
     pub(crate) pass: u32,
     /// Where it was defined.
@@ -112,6 +116,8 @@ impl Symbol {
             signature: None,
             proc: None,
             library: None,
+            is_in_publics: false,
+            is_in_externals: false,
             is_used: false,
             pass: 0,
             span: None,

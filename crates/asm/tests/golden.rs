@@ -180,6 +180,7 @@ fn listing(object: &Object) -> String {
     for symbol in &object.symbols {
         let (value, section) = match symbol.place {
             SymbolPlace::External => (0, "undefined"),
+            SymbolPlace::Common { size_bytes } => (size_bytes, "undefined"),
             SymbolPlace::Defined { section, offset } => (offset, &*object.sections[section].name),
         };
         let ty = if symbol.class == SymbolClass::Procedure {

@@ -12,6 +12,18 @@ pub(crate) fn find(name: &str) -> Option<i64> {
         .copied()
 }
 
+/// Returns how the constant is spelled whose name differs by no more than case.
+pub(crate) fn spelling(name: &str) -> Option<&'static str> {
+    static SPELLINGS: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
+    let spellings = SPELLINGS.get_or_init(|| {
+        let names = CONSTANT_LIST.iter().map(|&(name, _)| name);
+        names
+            .map(|name| (name.to_ascii_lowercase(), name))
+            .collect()
+    });
+    spellings.get(&name.to_ascii_lowercase()).copied()
+}
+
 const CONSTANT_LIST: &[(&str, i64)] = &[
     ("NULL", 0),
     ("TRUE", 1),

@@ -159,16 +159,57 @@ buffer db 12 dup (?)
  exitm <offset buffer>
 endm
 sval macro text
- invoke atodw,text
+ invoke crt_atol,reparg(<text>)
  exitm <eax>
 endm
 uval macro text
- invoke atodw,text
+ invoke atodw,reparg(<text>)
+ exitm <eax>
+endm
+hval macro text
+ invoke htodw,reparg(<text>)
  exitm <eax>
 endm
 len macro text
- invoke szLen,text
+ invoke szLen,reparg(<text>)
  exitm <eax>
+endm
+input macro message:vararg
+ local buffer
+ ifnb <message>
+  print message
+ endif
+ .data?
+buffer db 260 dup (?)
+ .code
+ invoke StdIn,addr buffer,sizeof buffer
+ invoke StripLF,addr buffer
+ exitm <offset buffer>
+endm
+ucase$ macro text
+ invoke szUpper,reparg(<text>)
+ exitm <eax>
+endm
+lcase$ macro text
+ invoke szLower,reparg(<text>)
+ exitm <eax>
+endm
+trim$ macro text
+ invoke szTrim,reparg(<text>)
+ exitm <eax>
+endm
+cst macro destination,source
+ invoke szCopy,reparg(<source>),destination
+endm
+add$ macro first,second
+ invoke szCatStr,reparg(<first>),reparg(<second>)
+ exitm <eax>
+endm
+cat$ macro buffer:req,texts:vararg
+ for text,<texts>
+  invoke szCatStr,buffer,reparg(<text>)
+ endm
+ exitm <buffer>
 endm
 cls macro
  invoke ClearScreen

@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use crate::asm::Assembler;
 use crate::source::FileId;
-use crate::symbol::{SymbolId, SymbolKind};
+use crate::symbol::{CaseMap, SymbolId, SymbolKind};
 use crate::types::{Language, Param, Signature, Type};
 
 pub(crate) use functions::{Convention, Function};
@@ -121,7 +121,7 @@ impl Assembler<'_> {
         if !self.builtins.is_active {
             return None;
         }
-        let text = std::str::from_utf8(name).ok()?;
+        let text = self.spelled(std::str::from_utf8(name).ok()?);
         if self
             .symbols
             .find_global(name)
@@ -140,7 +140,7 @@ impl Assembler<'_> {
             return Some(id);
         }
         if let Some(function) = functions::find(text) {
-            return Some(self.builtin_function(name, function));
+            return Some(self.builtin_function(text.as_bytes(), function));
         }
         let narrow = format!("{text}A");
         if functions::find(&narrow).is_some() {
@@ -153,8 +153,25 @@ impl Assembler<'_> {
         None
     }
 
+    /// Returns a name as the tables spell it, where case does not matter.
+    fn spelled<'n>(&self, name: &'n str) -> &'n str {
+        if self.symbols.case_map == CaseMap::None {
+            return name;
+        }
+        let narrow = || {
+            let spelled = functions::spelling(&format!("{name}A"))?;
+            spelled.get(..name.len())
+        };
+        constants::spelling(name)
+            .or_else(|| functions::spelling(name))
+            .or_else(narrow)
+            .unwrap_or(name)
+    }
+
     fn builtin_function(&mut self, name: &[u8], function: &Function) -> SymbolId {
         let id = self.symbols.global(name);
+        // The library knows it by this spelling, whatever the program says.
+        self.symbols.get_mut(id).name = name.into();
         let (language, is_vararg) = match function.convention {
             Convention::Stdcall => (Language::Stdcall, false),
             Convention::C => (Language::C, false),

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use crate::asm::Assembler;
 use crate::diagnostic::{DiagnosticKind as Kind, Note};
 use crate::insn::table;
-use crate::lex::{code_len, ident_len, is_ident_byte, is_space, trim};
+use crate::lex::{AngleTexts, code_len_of, ident_len, is_ident_byte, is_space, trim};
 use crate::line::Text;
 use crate::source::{FileId, SourceText, Span};
 use crate::structs::StructBuilder;
@@ -37,6 +37,8 @@ pub(crate) struct Preprocessor {
     /// Number of names made for LOCAL.
     local_names: u32,
     lines: u64,
+    /// Bytes of all texts that names have been given.
+    text_bytes: usize,
     /// Bytes of the expansions that are being read.
     live_bytes: usize,
     /// The text of the last EXITM.
@@ -227,8 +229,12 @@ impl Assembler<'_> {
         if is_raw {
             return Some(text);
         }
+        let angle_texts = AngleTexts::of(&text.bytes);
+        let mut last_at = 0;
         loop {
-            let len = code_len(&text.bytes);
+            // Only the line that was joined last: the whole would be looked at again and again.
+            let last = text.bytes.get(last_at..).unwrap_or_default();
+            let len = last_at + code_len_of(last, angle_texts);
             text.truncate(len);
             let code = trim(&text.bytes);
             let joined = match code.last() {
@@ -252,6 +258,7 @@ impl Assembler<'_> {
             let Some(next) = self.next_physical(depth.saturating_sub(1).max(level)) else {
                 break;
             };
+            last_at = text.bytes.len();
             text.join(&next);
         }
         Some(text)

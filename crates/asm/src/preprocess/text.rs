@@ -9,6 +9,11 @@ use crate::lex::{angle_len, ident_len, trim};
 use crate::line::{Line, Text};
 use crate::symbol::SymbolKind;
 
+/// The longest text that a name can stand for, in bytes.
+const MAX_TEXT_BYTES: usize = 1 << 16;
+/// The most that is ever assigned to names, in bytes: a loop could make texts without end.
+const MAX_ALL_TEXT_BYTES: usize = 1 << 28;
+
 impl Assembler<'_> {
     /// Reads text items separated by commas: `<text>`, `%expression`, a text equate, a call.
     pub(super) fn text_items(
@@ -67,6 +72,13 @@ impl Assembler<'_> {
 
     fn define_text(&mut self, text: &Text, leading: Leading, value: Vec<u8>) {
         let span = text.span(leading.first.0, leading.first.1);
+        self.pre.text_bytes = self.pre.text_bytes.saturating_add(value.len());
+        if value.len() > MAX_TEXT_BYTES || self.pre.text_bytes > MAX_ALL_TEXT_BYTES {
+            let limit = MAX_TEXT_BYTES;
+            self.error(Kind::TextTooLong { limit }, span);
+            self.is_stopped |= self.pre.text_bytes > MAX_ALL_TEXT_BYTES;
+            return;
+        }
         let id = self.symbols.global(leading.first(&text.bytes));
         let may_change = matches!(
             self.symbols.get(id).kind,
