@@ -16,11 +16,15 @@ mod files;
 mod heap;
 mod interlocked;
 mod libraries;
+mod locks;
 mod masm32;
 mod memory;
 mod modules;
+mod more;
 mod output;
 mod process;
+mod queued;
+mod resources;
 mod sections;
 mod strings;
 mod sync;
@@ -45,6 +49,14 @@ use crate::system::SystemCode;
 use crate::thread::Wait;
 use crate::trace::{Event, Topics};
 use crate::watch::Watch;
+
+/// What the names of functions begin with that only the system itself calls.
+const OWN_PREFIX: &str = "Pagefault";
+
+/// Returns the address at which a thread or the process ends that has made its last calls.
+pub(crate) fn leave_address<W: Watch>() -> u32 {
+    Modules::own::<W>("PagefaultLeave")
+}
 
 /// How a function takes its arguments: how many dwords are on the stack, and who removes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +94,8 @@ pub(crate) enum Stop {
     Wait(Wait),
     /// The call returns this value, after the turns of the other threads.
     Yield(u32),
+    /// The call returns this value, after the calls that are queued for the thread.
+    Queued(u32),
     /// The function touched memory that it may not.
     Refused(Refused),
 }
@@ -126,7 +140,7 @@ impl<W: Watch> Machine<W> {
             .map(|index| self.read_user(stack.wrapping_add(index * u32::SIZE)))
             .collect::<Result<Vec<u32>, _>>()?;
         // What the system's own code asks for is no call of the program's.
-        let is_for_system = SystemCode::contains(return_to);
+        let is_for_system = SystemCode::contains(return_to) || name.starts_with(OWN_PREFIX);
         if !is_for_system {
             self.tell(Topics::API, || Event::ApiCall {
                 function: name,
@@ -146,6 +160,7 @@ impl<W: Watch> Machine<W> {
         let (result, pause) = match run(&mut call) {
             Ok(result) => (result, None),
             Err(Stop::Yield(result)) => (result, Some(Stop::Yield(result))),
+            Err(Stop::Queued(result)) => (result, Some(Stop::Queued(result))),
             Err(Stop::Wait(wait)) => (0, Some(Stop::Wait(wait))),
             Err(stop) => return Err(stop),
         };

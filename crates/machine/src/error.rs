@@ -32,5 +32,15 @@ pub(crate) const NEGATIVE_SEEK: Win32Code = Win32Code::new(131);
 pub(crate) const DIR_NOT_EMPTY: Win32Code = Win32Code::new(145);
 /// `ERROR_ENVVAR_NOT_FOUND`
 pub(crate) const ENVVAR_NOT_FOUND: Win32Code = Win32Code::new(203);
+/// `ERROR_GEN_FAILURE`
+pub(crate) const GEN_FAILURE: Win32Code = Win32Code::new(31);
+/// `ERROR_TIMEOUT`
+pub(crate) const TIMEOUT: Win32Code = Win32Code::new(1460);
+/// `ERROR_RESOURCE_TYPE_NOT_FOUND`
+pub(crate) const RESOURCE_TYPE_NOT_FOUND: Win32Code = Win32Code::new(1813);
+/// `ERROR_RESOURCE_DATA_NOT_FOUND`
+pub(crate) const RESOURCE_DATA_NOT_FOUND: Win32Code = Win32Code::new(1812);
+/// `ERROR_RESOURCE_NAME_NOT_FOUND`
+pub(crate) const RESOURCE_NAME_NOT_FOUND: Win32Code = Win32Code::new(1814);
 /// `ERROR_FILE_INVALID`
 pub(crate) const FILE_INVALID: Win32Code = Win32Code::new(1006);

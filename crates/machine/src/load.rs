@@ -1,6 +1,6 @@
 //! The loader: from an image to a process that can run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use pagefault_asm::{Image, Rights};
@@ -181,6 +181,7 @@ impl<W: Watch> Machine<W> {
             },
             thread_local: program.thread_local.clone(),
             tls_indexes: BTreeSet::new(),
+            fiber_local: BTreeMap::new(),
             vectored: Vectored::default(),
             refused: Vec::new(),
             dying: None,

@@ -1,6 +1,6 @@
 //! The machine: a process on the MMU, and the loop that answers the processor's exits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use pagefault_cpu::{Cpu, Exception, Exit, Reg, Registers, UnsupportedInstruction};
@@ -21,6 +21,7 @@ use crate::layout::{
 use crate::linux::{Linux, SYSTEM_CALL};
 use crate::objects::Objects;
 use crate::program::{StackSize, ThreadLocal};
+use crate::queued::Leaving;
 use crate::raise::RefusedAccess;
 use crate::record::Record;
 use crate::report::ExceptionReport;
@@ -176,6 +177,8 @@ pub struct Machine<W: Watch> {
     pub(crate) thread_local: Option<ThreadLocal>,
     /// Indexes of thread-local storage that are in use.
     pub(crate) tls_indexes: BTreeSet<u32>,
+    /// The functions of `FlsAlloc` by index; 0 for none.
+    pub(crate) fiber_local: BTreeMap<u32, u32>,
     /// What `SetErrorMode` has set.
     pub(crate) error_mode: u32,
     /// Where a run pauses.
@@ -384,7 +387,7 @@ impl<W: Watch> Machine<W> {
         let answered = match self.modules.target::<W>(addr) {
             Target::Return => {
                 let code = self.cpu.registers().gpr(Reg::Eax);
-                self.end_thread(self.threads.current_id(), code)
+                self.leave(Leaving::Thread(code))
             }
             Target::Function(function) => match self.call_function(function) {
                 Ok(()) => {
@@ -392,12 +395,16 @@ impl<W: Watch> Machine<W> {
                     Ok(())
                 }
                 Err(Stop::Resumed) => Ok(()),
-                Err(Stop::Exit(code)) => Err(Outcome::Exited { code }),
+                Err(Stop::Exit(code)) => self.leave(Leaving::Process(code)),
                 Err(Stop::Refused(refused)) => {
                     return Ok(Some(Raise::Refused(refused, addr.bits())));
                 }
                 Err(Stop::End(outcome)) => Err(*outcome),
-                Err(Stop::ExitThread(code)) => self.end_thread(self.threads.current_id(), code),
+                Err(Stop::ExitThread(code)) => self.leave(Leaving::Thread(code)),
+                Err(Stop::Queued(_)) => {
+                    self.run_queued(self.threads.current_id());
+                    Ok(())
+                }
                 Err(Stop::Yield(_)) => self.end_turn(),
                 Err(Stop::Wait(wait)) => {
                     self.begin_wait(wait);

@@ -5,7 +5,8 @@ use pagefault_cpu::{Descriptor, SegmentRights, Selector};
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{Caller, FreeRequest, MEM_RELEASE, PageRange};
 
-use crate::layout::THREAD_ID;
+use crate::error::TIMEOUT;
+use crate::layout::{THREAD_ID, teb};
 use crate::machine::{Machine, Outcome};
 use crate::objects::Taken;
 use crate::thread::{Awaited, State, ThreadId, Wait};
@@ -144,11 +145,15 @@ impl<W: Watch> Machine<W> {
                 continue;
             };
             if wait.deadline_ns.is_some_and(|deadline| deadline <= now) {
-                let result = match wait.awaited {
-                    Awaited::Time | Awaited::CriticalSection(_) => 0,
-                    Awaited::Objects(..) => WAIT_TIMEOUT,
-                };
-                self.wake(id, result);
+                match wait.awaited {
+                    Awaited::Time | Awaited::Lock(_) | Awaited::Once { .. } => self.wake(id, 0),
+                    Awaited::Objects(..) => self.wake(id, WAIT_TIMEOUT),
+                    Awaited::Condition { .. } => {
+                        let teb = self.threads.get(id).map_or(0, |thread| thread.teb);
+                        self.write_word(teb.wrapping_add(teb::LAST_ERROR), TIMEOUT.get());
+                        self.wake_with_lock(id, 0);
+                    }
+                }
             }
         }
     }
@@ -191,6 +196,10 @@ impl<W: Watch> Machine<W> {
         let Some(thread) = self.threads.end(id, code) else {
             return Ok(());
         };
+        if let Some(handle) = thread.own_handle {
+            // The program may have closed it by itself.
+            _ = self.objects.close(handle);
+        }
         if let State::Waiting(Wait {
             awaited: Awaited::Objects(ids, _),
             ..

@@ -181,6 +181,12 @@ impl Streams {
         Self { streams }
     }
 
+    /// Returns whether a stream has bytes that are not passed on yet.
+    pub(crate) fn hold_output(&self) -> bool {
+        let open = self.streams.iter().flatten();
+        { open }.any(|stream| !stream.pending.is_empty())
+    }
+
     pub(crate) fn get(&mut self, index: usize) -> Option<&mut Stream> {
         self.streams.get_mut(index)?.as_mut()
     }

@@ -11,10 +11,11 @@ use pagefault_asm::{Image, IncludeFiles, LinkOptions, Options, SymbolClass, asse
 use crate::layout::{MODULE_BYTES, SYSTEM_CODE_BASE};
 
 /// The files that `system.asm` includes.
-const FILES: [(&str, &[u8]); 3] = [
+const FILES: [(&str, &[u8]); 4] = [
     ("dispatch.asm", include_bytes!("system/dispatch.asm")),
     ("crt.asm", include_bytes!("system/crt.asm")),
     ("msvcrt.asm", include_bytes!("system/msvcrt.asm")),
+    ("more.asm", include_bytes!("system/more.asm")),
 ];
 
 /// Gives the assembler the sources that are built in.

@@ -6,7 +6,9 @@ use std::ops::Range;
 use pagefault_cpu::Registers;
 
 use crate::layout::THREAD_ID;
+use crate::locks::Lock;
 use crate::objects::{Amount, ObjectId};
+use crate::queued::{Leaving, QueuedCall};
 
 /// A thread by its id, as programs see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +24,16 @@ pub(crate) enum Awaited {
     Time,
     /// Objects.
     Objects(Vec<ObjectId>, Amount),
-    /// The critical section at this address.
-    CriticalSection(u32),
+    /// A lock.
+    Lock(Lock),
+    /// The condition variable at an address; then, the lock.
+    Condition { variable: u32, lock: Lock },
+    /// The end of an initialisation, and where its outcome goes.
+    Once {
+        once: u32,
+        pending: u32,
+        context: u32,
+    },
 }
 
 /// A wait.
@@ -32,6 +42,22 @@ pub(crate) struct Wait {
     pub(crate) awaited: Awaited,
     /// When it ends at the latest, in nanoseconds of the machine's clock; `None` is never.
     pub(crate) deadline_ns: Option<u64>,
+    /// What the call returns when a lock is granted.
+    pub(crate) granted: u32,
+    /// Whether queued calls end it.
+    pub(crate) is_alertable: bool,
+}
+
+impl Wait {
+    /// Returns a wait that queued calls do not end.
+    pub(crate) fn new(awaited: Awaited, deadline_ns: Option<u64>) -> Self {
+        Self {
+            awaited,
+            deadline_ns,
+            granted: 0,
+            is_alertable: false,
+        }
+    }
 }
 
 /// What a thread does.
@@ -59,6 +85,20 @@ pub(crate) struct Thread {
     pub(crate) priority: u32,
     /// Thread-local values beyond those of the TEB, by their index.
     pub(crate) local: BTreeMap<u32, u32>,
+    /// Values of `FlsSetValue`, by their index.
+    pub(crate) fiber_local: BTreeMap<u32, u32>,
+    /// Calls that it makes when it may be interrupted.
+    pub(crate) queued: VecDeque<QueuedCall>,
+    /// Whether it makes them now.
+    pub(crate) is_diverted: bool,
+    /// Whether it has had a turn.
+    pub(crate) has_begun: bool,
+    /// That it is about to end, and how.
+    pub(crate) leaving: Option<Leaving>,
+    /// A handle of its own, which is closed when it ends: that of `_beginthread`.
+    pub(crate) own_handle: Option<u32>,
+    /// What `SetThreadStackGuarantee` has set, in bytes.
+    pub(crate) stack_guarantee: u32,
 }
 
 impl Thread {
@@ -73,6 +113,13 @@ impl Thread {
             suspended: 0,
             priority: 0,
             local: BTreeMap::new(),
+            fiber_local: BTreeMap::new(),
+            queued: VecDeque::new(),
+            is_diverted: false,
+            has_begun: false,
+            leaving: None,
+            own_handle: None,
+            stack_guarantee: 0,
         }
     }
 
@@ -122,6 +169,10 @@ impl Threads {
     /// Returns the threads of a new process: its first one, which is current.
     pub(crate) fn new(first: Thread, turns: Turns) -> Self {
         let current = first.id;
+        let first = Thread {
+            has_begun: true,
+            ..first
+        };
         Self {
             living: BTreeMap::from([(current, first)]),
             current,
@@ -229,6 +280,9 @@ impl Threads {
     /// Makes a thread current.
     pub(crate) fn set_current(&mut self, id: ThreadId) {
         self.current = id;
+        if let Some(thread) = self.living.get_mut(&id) {
+            thread.has_begun = true;
+        }
     }
 
     /// Returns the current thread's id.
@@ -240,6 +294,15 @@ impl Threads {
     pub(crate) fn wait(&mut self, wait: Wait) {
         self.current_mut().state = State::Waiting(wait);
         self.waiting.push(self.current);
+    }
+
+    /// Has a thread that waits wait for something else, behind the others.
+    pub(crate) fn wait_anew(&mut self, id: ThreadId, wait: Wait) {
+        self.waiting.retain(|&waiting| waiting != id);
+        if let Some(thread) = self.living.get_mut(&id) {
+            thread.state = State::Waiting(wait);
+            self.waiting.push(id);
+        }
     }
 
     /// Returns those that wait, in the order in which they began to.

@@ -3,23 +3,18 @@
 use pagefault_vmm::mmu::LinearAddr;
 
 use crate::api::{Call, Stop};
-use crate::thread::{Awaited, State, Wait};
+use crate::locks::Lock;
+use crate::locks::section::{FREE, LOCK_COUNT, OWNING_THREAD, RECURSION_COUNT};
+use crate::thread::{Awaited, Wait};
 use crate::watch::Watch;
 
 /// `TRUE`.
 const TRUE: u32 = 1;
 
-/// Fields of `RTL_CRITICAL_SECTION`, as offsets.
+/// Fields of `RTL_CRITICAL_SECTION` that only its making touches, as offsets.
 const DEBUG_INFO: u32 = 0;
-/// -1 for one that is free; each thread that has it or waits for it adds one.
-const LOCK_COUNT: u32 = 4;
-/// How often its owner has entered it.
-const RECURSION_COUNT: u32 = 8;
-const OWNING_THREAD: u32 = 12;
 const LOCK_SEMAPHORE: u32 = 16;
 const SPIN_COUNT: u32 = 20;
-/// `LockCount` of one that is free.
-const FREE: u32 = u32::MAX;
 /// `DebugInfo` of one without it.
 const NO_DEBUG_INFO: u32 = u32::MAX;
 
@@ -76,10 +71,8 @@ pub(super) fn enter<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     }
     let count = read(call, section, LOCK_COUNT)?;
     write(call, section, LOCK_COUNT, count.wrapping_add(1))?;
-    Err(Stop::Wait(Wait {
-        awaited: Awaited::CriticalSection(section),
-        deadline_ns: None,
-    }))
+    let lock = Lock::Section(section);
+    Err(Stop::Wait(Wait::new(Awaited::Lock(lock), None)))
 }
 
 /// `TryEnterCriticalSection`
@@ -91,45 +84,25 @@ pub(super) fn try_enter<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
 /// `LeaveCriticalSection`: the thread that has waited longest gets it.
 pub(super) fn leave<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [section] = call.arguments();
-    let depth = read(call, section, RECURSION_COUNT)?.wrapping_sub(1);
-    let count = read(call, section, LOCK_COUNT)?.wrapping_sub(1);
-    write(call, section, RECURSION_COUNT, depth)?;
-    write(call, section, LOCK_COUNT, count)?;
-    if depth != 0 {
-        return Ok(0);
-    }
-    write(call, section, OWNING_THREAD, 0)?;
-    let threads = &call.machine.threads;
-    let next = threads.waiting().into_iter().find(|&id| {
-        let state = threads.get(id).map(|thread| &thread.state);
-        matches!(state, Some(State::Waiting(wait))
-            if wait.awaited == Awaited::CriticalSection(section))
-    });
-    if let Some(next) = next {
-        write(call, section, OWNING_THREAD, next.0)?;
-        write(call, section, RECURSION_COUNT, 1)?;
-        call.machine.wake(next, 0);
-    }
+    touch(call, section)?;
+    call.machine.unlock(Lock::Section(section));
     Ok(0)
 }
 
 /// Enters a section that is free or the thread's own.
 fn try_enter_section<W: Watch>(call: &mut Call<'_, W>, section: u32) -> Result<bool, Stop> {
-    let current = call.machine.threads.current_id().0;
-    let count = read(call, section, LOCK_COUNT)?;
-    let is_own = read(call, section, OWNING_THREAD)? == current;
-    if count != FREE && !is_own {
-        return Ok(false);
+    touch(call, section)?;
+    let current = call.machine.threads.current_id();
+    Ok(call.machine.try_lock(Lock::Section(section), current))
+}
+
+/// Makes the accesses of the function itself: one that is refused is the program's exception.
+fn touch<W: Watch>(call: &mut Call<'_, W>, section: u32) -> Result<(), Stop> {
+    for offset in [LOCK_COUNT, RECURSION_COUNT, OWNING_THREAD] {
+        let word = read(call, section, offset)?;
+        write(call, section, offset, word)?;
     }
-    let depth = if is_own {
-        read(call, section, RECURSION_COUNT)?.wrapping_add(1)
-    } else {
-        1
-    };
-    write(call, section, LOCK_COUNT, count.wrapping_add(1))?;
-    write(call, section, RECURSION_COUNT, depth)?;
-    write(call, section, OWNING_THREAD, current)?;
-    Ok(true)
+    Ok(())
 }
 
 fn set_up<W: Watch>(call: &mut Call<'_, W>, section: u32, spins: u32) -> Result<(), Stop> {

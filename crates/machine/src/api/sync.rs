@@ -195,10 +195,11 @@ pub(super) fn wait_for_single_object<W: Watch>(call: &mut Call<'_, W>) -> Result
     wait_for_one(call, handle, milliseconds)
 }
 
-/// `WaitForSingleObjectEx`: nothing can be queued for a thread.
+/// `WaitForSingleObjectEx`: calls that are queued for the thread may end the wait.
 pub(super) fn wait_for_single_object_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
-    let [handle, milliseconds, _alertable] = call.arguments();
-    wait_for_one(call, handle, milliseconds)
+    let [handle, milliseconds, alertable] = call.arguments();
+    let result = wait_for_one(call, handle, milliseconds);
+    result.map_err(|stop| call.alertable(stop, alertable))
 }
 
 fn wait_for_one<W: Watch>(
@@ -219,10 +220,11 @@ pub(super) fn wait_for_multiple_objects<W: Watch>(call: &mut Call<'_, W>) -> Res
     wait_for_many(call, [count, handles, all, milliseconds])
 }
 
-/// `WaitForMultipleObjectsEx`: nothing can be queued for a thread.
+/// `WaitForMultipleObjectsEx`: calls that are queued for the thread may end the wait.
 pub(super) fn wait_for_multiple_objects_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
-    let [count, handles, all, milliseconds, _alertable] = call.arguments();
-    wait_for_many(call, [count, handles, all, milliseconds])
+    let [count, handles, all, milliseconds, alertable] = call.arguments();
+    let result = wait_for_many(call, [count, handles, all, milliseconds]);
+    result.map_err(|stop| call.alertable(stop, alertable))
 }
 
 fn wait_for_many<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 4]) -> Result<u32, Stop> {
@@ -258,7 +260,7 @@ fn wait_for_many<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 4]) -> Resul
 
 /// `SignalObjectAndWait`
 pub(super) fn signal_object_and_wait<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
-    let [signal, handle, milliseconds, _alertable] = call.arguments();
+    let [signal, handle, milliseconds, alertable] = call.arguments();
     let Some(id) = object_of(call, handle) else {
         call.set_last_error(Win32Code::INVALID_HANDLE);
         return Ok(WAIT_FAILED);
@@ -294,7 +296,8 @@ pub(super) fn signal_object_and_wait<W: Watch>(call: &mut Call<'_, W>) -> Result
         return Ok(WAIT_FAILED);
     }
     call.machine.end_waits();
-    wait(call, vec![id], Amount::Any, milliseconds)
+    let result = wait(call, vec![id], Amount::Any, milliseconds);
+    result.map_err(|stop| call.alertable(stop, alertable))
 }
 
 /// Waits for objects, or only looks at them if the time is 0.
@@ -311,10 +314,8 @@ fn wait<W: Watch>(
     if milliseconds == 0 {
         return Ok(WAIT_TIMEOUT);
     }
-    Err(Stop::Wait(Wait {
-        awaited: Awaited::Objects(ids, amount),
-        deadline_ns: deadline(call, milliseconds),
-    }))
+    let awaited = Awaited::Objects(ids, amount);
+    Err(Stop::Wait(Wait::new(awaited, deadline(call, milliseconds))))
 }
 
 /// `DuplicateHandle`, of objects within the process.

@@ -1,15 +1,17 @@
 //! Threads: making, ending, suspending, and their contexts.
 
 use pagefault_vmm::Win32Code;
-use pagefault_vmm::mmu::LinearAddr;
+use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 
 use crate::api::process::CURRENT_PROCESS;
 use crate::api::{Call, Stop};
 use crate::context::{Context, Parts};
 use crate::error::TOO_MANY_SUSPENDS;
 use crate::layout::PROCESS_ID;
+use crate::machine::Outcome;
 use crate::objects::{Object, ObjectId};
 use crate::program::StackSize;
+use crate::queued::WAIT_IO_COMPLETION;
 use crate::spawn::Start;
 use crate::thread::{Awaited, ThreadId, Wait};
 use crate::watch::Watch;
@@ -97,6 +99,49 @@ pub(super) fn exit_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop>
     Err(Stop::ExitThread(code))
 }
 
+/// `_beginthread`: the C convention's function of one argument; its handle is closed at its end.
+pub(super) fn begin_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [function, stack, parameter] = call.arguments();
+    let handle = create(call, [stack, function, parameter, CREATE_SUSPENDED, 0])?;
+    let Some(id) = thread_of(call, handle) else {
+        return Ok(FAILED);
+    };
+    if let Some(thread) = call.machine.threads.get_mut(id) {
+        thread.own_handle = Some(handle);
+    }
+    call.machine.threads.resume(id);
+    Ok(handle)
+}
+
+/// `_beginthreadex`: as `CreateThread`.
+pub(super) fn begin_thread_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [_security, stack, function, parameter, flags, id_place] = call.arguments();
+    create(call, [stack, function, parameter, flags, id_place])
+}
+
+/// `_endthread`
+pub(super) fn end_thread<W: Watch>(_call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    Err(Stop::ExitThread(0))
+}
+
+/// `SetThreadStackGuarantee`: returns the size before. What is left for a handler of a stack
+/// overflow is what the guard pages give, whatever was asked for.
+pub(super) fn set_stack_guarantee<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [place] = call.arguments();
+    let at = LinearAddr::new(place);
+    let wanted = call.machine.read_user::<u32>(at)?;
+    let thread = call.machine.threads.current_mut();
+    let before = thread.stack_guarantee;
+    if wanted >= thread.stack.end.wrapping_sub(thread.stack.start) {
+        return Ok(call.fail(Win32Code::INVALID_PARAMETER));
+    }
+    if wanted != 0 {
+        thread.stack_guarantee = wanted.next_multiple_of(PAGE_SIZE);
+    }
+    call.machine.write_user(at, before)?;
+    Ok(TRUE)
+}
+
 /// `TerminateThread`
 pub(super) fn terminate_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle, code] = call.arguments();
@@ -138,7 +183,8 @@ pub(super) fn get_exit_code_process<W: Watch>(call: &mut Call<'_, W>) -> Result<
 pub(super) fn terminate_process<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, code] = call.arguments();
     if is_process(call, process) {
-        Err(Stop::Exit(code))
+        // Nobody is told.
+        Err(Stop::End(Box::new(Outcome::Exited { code })))
     } else {
         Ok(call.fail(Win32Code::INVALID_HANDLE))
     }
@@ -172,10 +218,30 @@ pub(super) fn sleep<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     Err(sleep_for(call, milliseconds))
 }
 
-/// `SleepEx`: nothing can be queued for a thread, so that it always sleeps its time.
+/// `SleepEx`: an alertable sleep ends when calls are queued for the thread.
 pub(super) fn sleep_ex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
-    let [milliseconds, _alertable] = call.arguments();
-    Err(sleep_for(call, milliseconds))
+    let [milliseconds, alertable] = call.arguments();
+    let stop = sleep_for(call, milliseconds);
+    Err(call.alertable(stop, alertable))
+}
+
+impl<W: Watch> Call<'_, W> {
+    /// Returns what becomes of a wait that queued calls end, if the program wants that.
+    pub(super) fn alertable(&self, stop: Stop, alertable: u32) -> Stop {
+        if alertable == 0 {
+            return stop;
+        }
+        if !self.machine.threads.current().queued.is_empty() {
+            return Stop::Queued(WAIT_IO_COMPLETION);
+        }
+        match stop {
+            Stop::Wait(wait) => Stop::Wait(Wait {
+                is_alertable: true,
+                ..wait
+            }),
+            stop => stop,
+        }
+    }
 }
 
 /// `SwitchToThread`: returns whether there was another one that could run.
@@ -191,10 +257,7 @@ fn sleep_for<W: Watch>(call: &Call<'_, W>, milliseconds: u32) -> Stop {
     if milliseconds == 0 {
         return Stop::Yield(0);
     }
-    Stop::Wait(Wait {
-        awaited: Awaited::Time,
-        deadline_ns: deadline(call, milliseconds),
-    })
+    Stop::Wait(Wait::new(Awaited::Time, deadline(call, milliseconds)))
 }
 
 /// Returns the time at which a wait ends; `None` if it never does.
@@ -355,7 +418,7 @@ fn thread_of<W: Watch>(call: &Call<'_, W>, handle: u32) -> Option<ThreadId> {
 }
 
 /// Returns the thread behind a handle, if it has not ended; sets the last error otherwise.
-fn living<W: Watch>(call: &mut Call<'_, W>, handle: u32) -> Option<ThreadId> {
+pub(super) fn living<W: Watch>(call: &mut Call<'_, W>, handle: u32) -> Option<ThreadId> {
     let Some(id) = thread_of(call, handle) else {
         call.set_last_error(Win32Code::INVALID_HANDLE);
         return None;

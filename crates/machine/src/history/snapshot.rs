@@ -1,6 +1,6 @@
 //! A machine at a moment. Frames that did not change between two moments are kept once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -67,6 +67,7 @@ pub(super) struct Snapshot {
     stack_size: StackSize,
     thread_local: Option<ThreadLocal>,
     tls_indexes: BTreeSet<u32>,
+    fiber_local: BTreeMap<u32, u32>,
     error_mode: u32,
     linux: Linux,
     /// Bytes of host memory that came with this snapshot, about.
@@ -117,6 +118,7 @@ impl Snapshot {
             stack_size,
             thread_local,
             tls_indexes,
+            fiber_local,
             error_mode,
             linux,
             stops: _,
@@ -148,6 +150,7 @@ impl Snapshot {
             stack_size: *stack_size,
             thread_local: thread_local.clone(),
             tls_indexes: tls_indexes.clone(),
+            fiber_local: fiber_local.clone(),
             error_mode: *error_mode,
             linux: linux.clone(),
             own_bytes: (copied + stored) * u64::from(PAGE_SIZE) + tables_bytes,
@@ -190,6 +193,7 @@ impl Snapshot {
         machine.stack_size = self.stack_size;
         machine.thread_local.clone_from(&self.thread_local);
         machine.tls_indexes.clone_from(&self.tls_indexes);
+        machine.fiber_local.clone_from(&self.fiber_local);
         machine.error_mode = self.error_mode;
         machine.linux = self.linux.clone();
         Ok(())

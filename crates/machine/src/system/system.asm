@@ -31,4 +31,5 @@ _global_unwind2      proto C :DWORD
         include dispatch.asm
         include crt.asm
         include msvcrt.asm
+        include more.asm
         end KiUserExceptionDispatcher

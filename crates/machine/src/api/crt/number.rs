@@ -3,7 +3,7 @@
 use pagefault_cpu::Reg;
 
 use crate::api::crt::errno;
-use crate::api::text::Ansi;
+use crate::api::text::{Ansi, Text, Wide};
 use crate::api::{Call, Stop};
 use crate::decimal;
 use crate::watch::Watch;
@@ -214,7 +214,7 @@ pub(in crate::api) fn itoa<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop
     } else {
         value
     };
-    let mut text = digits(magnitude, base);
+    let mut text = digits(magnitude.into(), base);
     if is_negative {
         text.insert(0, b'-');
     }
@@ -225,18 +225,89 @@ pub(in crate::api) fn itoa<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop
 /// `_ultoa`.
 pub(in crate::api) fn ultoa<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [value, buffer, base] = call.arguments();
+    call.put_characters::<Ansi>(buffer, &digits(value.into(), base))?;
+    Ok(buffer)
+}
+
+/// `_i64toa`: only base 10 has a sign.
+pub(in crate::api) fn i64toa<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [low, high, buffer, base] = call.arguments();
+    let value = (u64::from(high) << u32::BITS | u64::from(low)).cast_signed();
+    let is_negative = base == 10 && value < 0;
+    let magnitude = if is_negative {
+        value.unsigned_abs()
+    } else {
+        value.cast_unsigned()
+    };
+    let mut text = digits(magnitude, base);
+    if is_negative {
+        text.insert(0, b'-');
+    }
+    call.put_characters::<Ansi>(buffer, &text)?;
+    Ok(buffer)
+}
+
+/// `_ui64toa`.
+pub(in crate::api) fn ui64toa<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [low, high, buffer, base] = call.arguments();
+    let value = u64::from(high) << u32::BITS | u64::from(low);
     call.put_characters::<Ansi>(buffer, &digits(value, base))?;
     Ok(buffer)
 }
 
-fn digits(value: u32, base: u32) -> Vec<u8> {
+/// `_wtoi` and `_wtol`.
+pub(in crate::api) fn wtoi<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [string] = call.arguments();
+    let text = Ansi::encode(&call.text::<Wide>(string)?);
+    Ok(low_half(signed_limited(integer(&text, 10)).0))
+}
+
+/// `div` and `ldiv`: the quotient is in EAX, the remainder in EDX. Both are 0
+/// where the division has no result.
+pub(in crate::api) fn div<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [dividend, divisor] = call.arguments().map(u32::cast_signed);
+    let quotient = dividend.checked_div(divisor).unwrap_or(0);
+    let remainder = dividend.checked_rem(divisor).unwrap_or(0);
+    let registers = call.machine.cpu.registers_mut();
+    registers.set_gpr(pagefault_cpu::Reg::Edx, remainder.cast_unsigned());
+    Ok(quotient.cast_unsigned())
+}
+
+/// `_rotl` and `_lrotl`.
+pub(in crate::api) fn rotl<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [value, count] = call.arguments();
+    Ok(value.rotate_left(count % u32::BITS))
+}
+
+/// `_rotr` and `_lrotr`.
+pub(in crate::api) fn rotr<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [value, count] = call.arguments();
+    Ok(value.rotate_right(count % u32::BITS))
+}
+
+/// `_finite`.
+pub(in crate::api) fn finite<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [low, high] = call.arguments();
+    let value = f64::from_bits(u64::from(high) << u32::BITS | u64::from(low));
+    Ok(u32::from(value.is_finite()))
+}
+
+/// `_isnan`.
+pub(in crate::api) fn isnan<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [low, high] = call.arguments();
+    let value = f64::from_bits(u64::from(high) << u32::BITS | u64::from(low));
+    Ok(u32::from(value.is_nan()))
+}
+
+fn digits(value: u64, base: u32) -> Vec<u8> {
     let base = base.clamp(2, 36);
     let mut text = Vec::new();
     let mut rest = value;
     loop {
-        let digit = char::from_digit(rest % base, base).unwrap_or('0');
+        let digit = u32::try_from(rest % u64::from(base)).unwrap_or(0);
+        let digit = char::from_digit(digit, base).unwrap_or('0');
         text.extend(u8::try_from(digit));
-        rest /= base;
+        rest /= u64::from(base);
         if rest == 0 {
             break;
         }

@@ -145,6 +145,21 @@ pub(in crate::api) fn vsnprintf<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Re
     store_cut::<W, T>(call, buffer, capacity, &text)
 }
 
+/// `_scprintf`: the length that `sprintf` would return.
+pub(in crate::api) fn scprintf<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [format] = call.arguments();
+    let list = call.further(1);
+    let text = formatted::<W, Ansi>(call, format, list)?;
+    Ok(u32::try_from(text.len()).unwrap_or(EOF))
+}
+
+/// `_vscprintf`.
+pub(in crate::api) fn vscprintf<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [format, list] = call.arguments();
+    let text = formatted::<W, Ansi>(call, format, list)?;
+    Ok(u32::try_from(text.len()).unwrap_or(EOF))
+}
+
 fn store_cut<W: Watch, T: Text>(
     call: &mut Call<'_, W>,
     buffer: u32,

@@ -14,6 +14,30 @@ pub(in crate::api) fn strlen<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Resul
     Ok(units::<T>(&call.characters::<T>(string)?))
 }
 
+/// `strnlen`.
+pub(in crate::api) fn strnlen<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [string, limit] = call.arguments();
+    Ok(units::<Ansi>(
+        &call.characters_up_to::<Ansi>(string, limit)?,
+    ))
+}
+
+/// `_strset`.
+pub(in crate::api) fn strset<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [string, character] = call.arguments();
+    let len = units::<Ansi>(&call.characters::<Ansi>(string)?);
+    call.fill(string, len, character.to_le_bytes()[0])?;
+    Ok(string)
+}
+
+/// `_strnset`.
+pub(in crate::api) fn strnset<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let [string, character, limit] = call.arguments();
+    let len = units::<Ansi>(&call.characters_up_to::<Ansi>(string, limit)?);
+    call.fill(string, len, character.to_le_bytes()[0])?;
+    Ok(string)
+}
+
 /// `strcpy`.
 pub(in crate::api) fn strcpy<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [to, from] = call.arguments();
