@@ -62,18 +62,18 @@ pub(crate) fn read(arguments: &RunArguments) -> Option<Loadable> {
 
 /// Returns the program that is no source, or why it cannot be loaded; `None` for a source.
 fn executable(arguments: &RunArguments, bytes: &[u8]) -> Option<Result<Program, String>> {
-    fn told<E: Display>(read: Result<Program, E>) -> Option<Result<Program, String>> {
-        Some(read.map_err(|error| error.to_string()))
+    fn told<E: Display>(read: Result<Program, E>) -> Result<Program, String> {
+        read.map_err(|error| error.to_string())
     }
     if let Some(base) = arguments.base {
         let entry = arguments.entry.unwrap_or(base);
-        return told(Program::from_flat(bytes, base, entry));
+        return Some(told(Program::from_flat(bytes, base, entry)));
     }
     if bytes.starts_with(MZ) {
-        return told(Program::from_pe(bytes));
+        return Some(told(Program::from_pe(bytes)));
     }
     if Program::is_elf(bytes) {
-        return told(Program::from_elf(bytes));
+        return Some(told(Program::from_elf(bytes)));
     }
     let ending = arguments.program.extension();
     if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("bin")) {

@@ -1,6 +1,8 @@
 //! Programs of Linux: how they start, and the system calls of `int 80h` that static programs of
 //! assembly courses use (Linux, "syscalls" manual page, architecture i386).
 
+use std::cmp::Ordering;
+
 use pagefault_cpu::{Reg, Segment, SegmentRegister, Selector, Vector};
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{
@@ -222,6 +224,10 @@ fn exit<W: Watch>(_: &mut Machine<W>, request: &Request) -> Result<u32, Answer> 
     Err(Answer::Exit(code & 0xFF))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers have the type that the table wants"
+)]
 fn getpid<W: Watch>(_: &mut Machine<W>, _: &Request) -> Result<u32, Answer> {
     Ok(crate::layout::PROCESS_ID)
 }
@@ -305,12 +311,10 @@ fn brk<W: Watch>(machine: &mut Machine<W>, request: &Request) -> Result<u32, Ans
     }
     let pages = |addr: u32| addr.next_multiple_of(PAGE_SIZE);
     let (old, new) = (pages(break_at), pages(wanted));
-    let changed = if new > old {
-        commit(machine, request.caller, old, new - old, PAGE_READWRITE)
-    } else if new < old {
-        free(machine, request.caller, new, old - new)
-    } else {
-        Ok(())
+    let changed = match new.cmp(&old) {
+        Ordering::Greater => commit(machine, request.caller, old, new - old, PAGE_READWRITE),
+        Ordering::Less => free(machine, request.caller, new, old - new),
+        Ordering::Equal => Ok(()),
     };
     if changed.is_ok() {
         machine.linux.break_at = wanted;
@@ -372,10 +376,11 @@ fn mmap<W: Watch>(machine: &mut Machine<W>, request: &Request) -> Result<u32, An
     let protect = protection(rights)?;
     let len = len.checked_next_multiple_of(PAGE_SIZE).ok_or(ENOMEM)?;
     let caller = request.caller;
-    if addr.is_multiple_of(GRANULARITY) && addr != 0 {
-        if let Ok(base) = reserve_and_commit(machine, caller, addr, len, protect) {
-            return Ok(base);
-        }
+    if addr.is_multiple_of(GRANULARITY)
+        && addr != 0
+        && let Ok(base) = reserve_and_commit(machine, caller, addr, len, protect)
+    {
+        return Ok(base);
     }
     if flags & MAP_FIXED != 0 {
         // Pages of a region that is there become new ones, all zeros.

@@ -94,6 +94,8 @@ impl<W: Watch> Machine<W> {
     ///
     /// The end of the process, if nothing is to be called.
     pub(crate) fn leave(&mut self, leaving: Leaving) -> Result<(), Outcome> {
+        /// What is left of the stack, in bytes, where the stack pointer is not in it.
+        const TOP_BYTES: u32 = 64;
         let leaving = match leaving {
             Leaving::Thread(code) if !self.threads.has_others() => Leaving::Process(code),
             other => other,
@@ -116,8 +118,6 @@ impl<W: Watch> Machine<W> {
         thread.is_diverted = false;
         let registers = self.cpu.registers_mut();
         let esp = registers.gpr(Reg::Esp);
-        /// What is left of the stack, in bytes, where the stack pointer is not in it.
-        const TOP_BYTES: u32 = 64;
         if !stack.contains(&esp) || stack.end.wrapping_sub(esp) < TOP_BYTES {
             registers.set_gpr(Reg::Esp, stack.end.wrapping_sub(TOP_BYTES));
         }
