@@ -207,7 +207,7 @@ impl<O: Observer> Workload<O> {
             match exit {
                 Exit::HostCall { .. } => return Ok(self.cpu.registers().gpr(Reg::Eax)),
                 Exit::Exception { exception, .. } => match exception.page_fault {
-                    Some(fault) if self.resolve(&fault) => {}
+                    Some(fault) if self.resolve(fault) => {}
                     _ => return Err(WorkloadError::Stopped(exit)),
                 },
                 _ => return Err(WorkloadError::Stopped(exit)),
@@ -220,14 +220,14 @@ impl<O: Observer> Workload<O> {
         let addr = LinearAddr::new(addr);
         while let Err(fault) = self.mmu.write(addr, value, Privilege::User) {
             assert!(
-                self.resolve(&fault),
+                self.resolve(fault),
                 "code and stack can be written: {fault}"
             );
         }
     }
 
     /// The fault handlers of the contract. Returns whether the instruction can restart.
-    fn resolve(&mut self, fault: &PageFault) -> bool {
+    fn resolve(&mut self, fault: PageFault) -> bool {
         match &mut self.memory {
             Memory::Bare(memory) => memory.resolve(&mut self.mmu, self.kind, fault),
             Memory::Managed(memory) => memory.resolve(&mut self.mmu, self.kind, fault),

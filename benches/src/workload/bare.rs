@@ -63,7 +63,7 @@ impl Bare {
         &mut self,
         mmu: &mut Mmu<O>,
         kind: Kind,
-        fault: &PageFault,
+        fault: PageFault,
     ) -> bool {
         match kind {
             Kind::Alternate if fault.access.kind == AccessKind::Write => {

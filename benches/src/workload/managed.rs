@@ -61,9 +61,9 @@ impl Managed {
         &mut self,
         mmu: &mut Mmu<O>,
         kind: Kind,
-        fault: &PageFault,
+        fault: PageFault,
     ) -> bool {
-        match self.vmm.handle_fault(mmu, fault) {
+        match self.vmm.handle_fault(mmu, &fault) {
             Resolution::Resumed(_) => true,
             Resolution::AccessViolation(violation) if kind == Kind::AlternateManaged => {
                 let other = LinearAddr::new(violation.addr.bits() ^ OTHER_PAGE);

@@ -54,10 +54,9 @@ fn show(terminal: &mut DefaultTerminal, debugger: &mut Debugger) -> io::Result<(
         }
         if let Event::Key(pressed) = event::read()?
             && pressed.kind == KeyEventKind::Press
+            && let Some(key) = key(pressed.code, pressed.modifiers)
         {
-            if let Some(key) = key(pressed.code, pressed.modifiers) {
-                debugger.press(key);
-            }
+            debugger.press(key);
         }
     }
     Ok(())

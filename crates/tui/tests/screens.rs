@@ -249,7 +249,11 @@ fn shown(debugger: &mut Debugger, width: u16, height: u16) -> String {
     terminal.draw(|frame| draw(debugger, frame)).unwrap();
     let buffer = terminal.backend().buffer();
     let rows = buffer.content().chunks(usize::from(width));
-    let rows = rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>());
+    let rows = rows.map(|row| {
+        row.iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect::<String>()
+    });
     rows.collect::<Vec<_>>().join("\n")
 }
 
