@@ -70,7 +70,7 @@ impl BlockId {
 pub(crate) enum Stride {
     /// In one go.
     Block,
-    /// Instruction by instruction: there may be a breakpoint inside.
+    /// Instruction by instruction: there may be a breakpoint at one of them.
     Instruction,
 }
 

@@ -380,7 +380,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             return Ok(self.cache.insert(mmu, block));
         }
         if let Ok(mut block) = decode::decode(mmu, &self.state, at, Limits::BLOCK) {
-            if self.may_break_inside(at, block.len) {
+            if self.may_break_in(at, block.len) {
                 block.stride = Stride::Instruction;
             }
             return Ok(self.cache.insert(mmu, block));

@@ -169,14 +169,15 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         })
     }
 
-    /// Returns whether a breakpoint may be inside a block, behind its first instruction. Blocks are
-    /// physical and breakpoints are not: the offset in the page is what they have in common.
-    pub(super) fn may_break_inside(&self, at: PhysAddr, len: u32) -> bool {
+    /// Returns whether a breakpoint may be in a block, or before it: then no jump may lead there
+    /// unseen. Blocks are physical and breakpoints are not: the offset in the page is what they have
+    /// in common.
+    pub(super) fn may_break_in(&self, at: PhysAddr, len: u32) -> bool {
         let offset = at.page_offset();
         self.breakpoints
             .iter()
             .filter_map(|eip| (eip % PAGE_SIZE).checked_sub(offset))
-            .any(|distance| distance > 0 && distance < len)
+            .any(|distance| distance < len)
     }
 }
 
