@@ -53,7 +53,7 @@ fn one_of_several_exceptions_is_explained_by_its_number() {
     assert_eq!(first["page"]["walk"]["steps"].as_array().unwrap().len(), 2);
     assert_ne!(first["page"]["addr"], last["page"]["addr"]);
     assert_eq!(beyond.status.code(), Some(1));
-    let message = "error: the run has ended after 3 exceptions, before number 4\n";
+    let message = "error: the program has ended before exception number 4: there are 3\n";
     assert_eq!(stderr(&beyond), message);
 }
 

@@ -68,7 +68,12 @@ pub(crate) struct Found {
 impl LabFolders {
     /// Returns the names of the labs, in order.
     pub(crate) fn names(&self) -> anyhow::Result<Vec<String>> {
-        let what = || format!("cannot read the labs in {}", self.labs.display());
+        let what = || {
+            format!(
+                "cannot read the labs in {} (--labs names their folder)",
+                self.labs.display()
+            )
+        };
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.labs).with_context(what)? {
             let path = entry.with_context(what)?.path();

@@ -139,7 +139,7 @@ fn too_early(until: &Until, stopped: &Stopped, visits_left: u32) -> String {
         Until::Exit => unreachable!("the end is never too early"),
         Until::Fault(wanted) => {
             let count = stopped.count;
-            format!("the run has ended after {count} exceptions, before number {wanted}")
+            format!("the program has ended before exception number {wanted}: there are {count}")
         }
         Until::Instructions(wanted) => {
             format!("the run has ended before {wanted} instructions were executed")
