@@ -351,7 +351,8 @@ pub(crate) struct Mapping {
     pub(crate) protect: u32,
 }
 
-fn number(text: &str) -> Result<u32, String> {
+/// Returns a number as users write it: `0x1000`, `1000h`, `4096`.
+pub(crate) fn number(text: &str) -> Result<u32, String> {
     const HEXADECIMAL: u32 = 16;
     let lower = text.to_ascii_lowercase();
     let digits = lower.strip_prefix("0x").or_else(|| lower.strip_suffix('h'));

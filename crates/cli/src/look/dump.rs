@@ -9,7 +9,7 @@ use pagefault_machine::vmm::mmu::{
 };
 use serde_json::json;
 
-use crate::args::Paging;
+use crate::args::{self, Paging};
 use crate::json::SCHEMA;
 use crate::look::walk::{is_all, tables};
 use crate::look::{EXIT_USAGE, WalkArguments, page, print, svg, write};
@@ -34,7 +34,10 @@ const MAX_BYTES: u64 = 4 << 30;
 ///
 /// What was asked for cannot be written.
 pub(crate) fn walk(arguments: &WalkArguments, path: &Path) -> anyhow::Result<u8> {
-    let cr3 = arguments.cr3.as_deref().and_then(number);
+    let cr3 = arguments
+        .cr3
+        .as_deref()
+        .and_then(|text| args::number(text).ok());
     let Some(cr3) = cr3 else {
         anstream::eprintln!("error: --cr3 is no number of 32 bits, as 0x1000");
         return Ok(EXIT_USAGE);
@@ -55,7 +58,7 @@ pub(crate) fn walk(arguments: &WalkArguments, path: &Path) -> anyhow::Result<u8>
         let root = root.expect("32 bits are a physical address");
         return tables(arguments, &mem, root);
     }
-    let Some(addr) = number(&arguments.address) else {
+    let Ok(addr) = args::number(&arguments.address) else {
         let text = &arguments.address;
         anstream::eprintln!("error: a dump has no labels: \"{text}\" is no number, as 0x403123");
         return Ok(EXIT_USAGE);
@@ -125,16 +128,4 @@ fn read(path: &Path) -> io::Result<PhysMemory> {
         }
     }
     Ok(mem)
-}
-
-/// Returns a number as users write it: `0x1000`, `1000h`, `4096`.
-fn number(text: &str) -> Option<u32> {
-    let lower = text.to_ascii_lowercase();
-    if let Some(digits) = lower.strip_prefix("0x") {
-        return u32::from_str_radix(digits, 16).ok();
-    }
-    if let Some(digits) = lower.strip_suffix('h') {
-        return u32::from_str_radix(digits, 16).ok();
-    }
-    lower.parse().ok()
 }
