@@ -360,6 +360,17 @@ impl<'a> Assembler<'a> {
         }
     }
 
+    /// Reports the names that are to be public and that nothing has defined.
+    pub(crate) fn report_undefined_publics(&mut self) {
+        for id in self.publics.clone() {
+            let symbol = self.symbols.get(id);
+            if let Some(span) = symbol.span.filter(|_| !symbol.is_defined()) {
+                let name = (&*symbol.name).into();
+                self.error(Kind::UndefinedSymbol { name }, span);
+            }
+        }
+    }
+
     /// Starts a pass over the recorded statements.
     pub(crate) fn begin_pass(&mut self) {
         self.pass += 1;

@@ -5,6 +5,7 @@ use crate::diagnostic::DiagnosticKind as Kind;
 use crate::expr::{RealToken, Value, real_bits};
 use crate::insn::operand::RefKind;
 use crate::insn::select::fits_wrapped;
+use crate::insn::table;
 use crate::lex::{Punct, TokenKind, unquote};
 use crate::line::Line;
 use crate::source::{Span, to_u32};
@@ -31,6 +32,7 @@ impl Assembler<'_> {
         let mut label = None;
         if let Some(name) = name {
             let span = line.span(name, name + 1);
+            self.check_reserved(line, name)?;
             let id = self.symbols.global(line.bytes(name));
             self.check_new(id, span)?;
             let size = self.types.size_of(ty);
@@ -54,6 +56,24 @@ impl Assembler<'_> {
             }
         }
         self.expect_end(line, next)
+    }
+
+    /// Refuses the name of a register or of an instruction of the selected processor.
+    fn check_reserved(&mut self, line: &Line, name: usize) -> Result<(), Reported> {
+        let is_reserved = match line.word(name) {
+            Word::Register(_) => true,
+            Word::Mnemonic(id) => {
+                let forms = &table::mnemonic(id).forms;
+                forms.iter().any(|form| self.cpu_has(form.needs))
+            }
+            _ => line.bytes(name).eq_ignore_ascii_case(b"st"),
+        };
+        if is_reserved {
+            let name_text = line.bytes(name).into();
+            let kind = Kind::ReservedWord { name: name_text };
+            return Err(self.error(kind, line.span(name, name + 1)));
+        }
+        Ok(())
     }
 
     /// Reports tokens after the end of a statement.

@@ -247,6 +247,8 @@ impl Assembler<'_> {
             if let Some(given) = given {
                 self.symbols.get_mut(id).language = given;
             }
+            let symbol = self.symbols.get_mut(id);
+            symbol.span = symbol.span.or(Some(line.span(at, at + 1)));
             self.publish(id);
             at += 1;
             if at < line.len() && !line.token(at).is_some_and(|token| token.is(Punct::Comma)) {
@@ -260,6 +262,12 @@ impl Assembler<'_> {
     /// `extern [language] name[:type], ...`, `externdef`, `comm`.
     fn external(&mut self, line: &Line, directive: usize) -> Result<(), Reported> {
         let mut at = directive + 1;
+        if at >= line.len() {
+            let kind = Kind::Expected {
+                what: "the name of a symbol",
+            };
+            return Err(self.error(kind, line.span(directive, directive + 1)));
+        }
         while at < line.len() {
             let word = line.bytes(at).to_ascii_lowercase();
             let mut given = self.language;

@@ -187,7 +187,7 @@ impl Assembler<'_> {
     }
 
     /// Whether the selected processor has an instruction.
-    fn cpu_has(&self, needs: Needs) -> bool {
+    pub(crate) fn cpu_has(&self, needs: Needs) -> bool {
         use CpuOption as C;
         match needs {
             Needs::I386 => true,

@@ -135,6 +135,9 @@ pub fn assemble(
             break;
         }
     }
+    if asm.error_count() == 0 {
+        asm.report_undefined_publics();
+    }
     let failed = asm.error_count() > 0;
     let object = if failed {
         Object::default()

@@ -39,9 +39,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            max_errors: 20,
+            max_errors: 100,
             max_depth: 100,
-            max_lines: 1_000_000,
+            max_lines: 500_000,
             max_line_bytes: 16 << 20,
             max_output_bytes: 64 << 20,
             defines: Vec::new(),

@@ -102,7 +102,7 @@ pub(crate) struct Symbol {
     pub(crate) is_in_externals: bool,
     /// The pass in which it was defined last.
     pub(crate) pass: u32,
-    /// Where it was defined.
+    /// Where it was defined; before that, where it was made public.
     pub(crate) span: Option<Span>,
 }
 

@@ -211,6 +211,10 @@ fn mistakes_are_named_with_masm_numbers_and_places() {
         ("mov eax,[eax*3]", "A2083", 1),
         ("frobnicate eax", "A2008", 1),
         ("x db 'open", "A2046", 6),
+        ("mov dd 5", "A2065", 1),
+        ("eax db 1", "A2065", 1),
+        ("extern", "A2065", 1),
+        ("public nope", "A2006", 8),
     ];
     for (statement, number, column) in cases {
         let source = program_for(".386", &format!(".code\nstart:\n{statement}\n"));

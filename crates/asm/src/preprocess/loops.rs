@@ -18,6 +18,8 @@ pub(super) enum LoopHead {
     While(Text),
     /// The name of the parameter and its values.
     For(Vec<u8>, Vec<Vec<u8>>),
+    /// The name of the parameter and the text whose bytes are its values.
+    ForC(Vec<u8>, Vec<u8>),
 }
 
 /// The rounds that are still to come.
@@ -33,6 +35,8 @@ enum Rounds {
     While(Rc<Text>),
     /// Values in reverse order.
     Values(Vec<Vec<u8>>),
+    /// Values of one byte each, in reverse order.
+    Bytes(Vec<u8>),
 }
 
 impl Assembler<'_> {
@@ -83,30 +87,29 @@ impl Assembler<'_> {
             _ if kind == Directive::ForC => list,
             _ => return Err(self.error(Kind::TextExpected, span)),
         };
-        let mut values = Vec::new();
         if kind == Directive::ForC {
-            values.extend(literal(inner).iter().map(|&byte| vec![byte]));
-        } else {
-            let mut rest = inner;
-            while !trim(rest).is_empty() {
-                let end = argument_end(rest);
-                let raw = trim(rest.get(..end).unwrap_or(rest));
-                let value = plain_argument(raw);
-                if value.is_empty() && parameter.is_required {
-                    let name = parameter.name.as_slice().into();
-                    return Err(self.error(Kind::MissingMacroArgument { name }, span));
-                }
-                values.push(if value.is_empty() {
-                    parameter.default.clone()
-                } else {
-                    value
-                });
-                if end + 1 == rest.len() {
-                    // A comma at the end: one more, blank value.
-                    values.push(parameter.default.clone());
-                }
-                rest = rest.get(end + 1..).unwrap_or_default();
+            return Ok(LoopHead::ForC(parameter.name, literal(inner)));
+        }
+        let mut values = Vec::new();
+        let mut rest = inner;
+        while !trim(rest).is_empty() {
+            let end = argument_end(rest);
+            let raw = trim(rest.get(..end).unwrap_or(rest));
+            let value = plain_argument(raw);
+            if value.is_empty() && parameter.is_required {
+                let name = parameter.name.as_slice().into();
+                return Err(self.error(Kind::MissingMacroArgument { name }, span));
             }
+            values.push(if value.is_empty() {
+                parameter.default.clone()
+            } else {
+                value
+            });
+            if end + 1 == rest.len() {
+                // A comma at the end: one more, blank value.
+                values.push(parameter.default.clone());
+            }
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
         Ok(LoopHead::For(parameter.name, values))
     }
@@ -119,6 +122,10 @@ impl Assembler<'_> {
             LoopHead::For(name, mut values) => {
                 values.reverse();
                 (vec![name], Rounds::Values(values))
+            }
+            LoopHead::ForC(name, mut text) => {
+                text.reverse();
+                (vec![name], Rounds::Bytes(text))
             }
         };
         let limit = self.options.max_depth;
@@ -177,6 +184,10 @@ impl Assembler<'_> {
             }
             Rounds::Values(values) => match values.pop() {
                 Some(value) => vec![value],
+                None => return false,
+            },
+            Rounds::Bytes(bytes) => match bytes.pop() {
+                Some(byte) => vec![vec![byte]],
                 None => return false,
             },
         };
