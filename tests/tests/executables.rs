@@ -8,6 +8,7 @@ use pagefault_machine::{PeReadError, Program};
 use pagefault_tests::command::pagefault;
 
 const NO_PROGRAM: i32 = 123;
+const NOT_EMULATED: i32 = 121;
 
 /// A program with an import, a constant, data and code.
 const SOURCE: &str = "
@@ -128,6 +129,33 @@ fn every_changed_byte_of_the_headers_is_an_error_or_a_program() {
             let _ = Program::from_pe(&changed);
         }
     }
+}
+
+#[test]
+fn an_import_by_ordinal_is_bound_and_named_when_it_is_called() {
+    const BY_ORDINAL: u32 = 0x8000_0000;
+    let mut bytes = executable("ordinal");
+    let directory = word(&bytes, pe(&bytes) + offset::IMPORT_DIRECTORY);
+    let descriptor = file_offset(&bytes, directory);
+    let lookup = word(&bytes, descriptor);
+    let library = word(&bytes, descriptor + 12);
+    let entry = file_offset(&bytes, lookup);
+    put(&mut bytes, entry, BY_ORDINAL | 17);
+    let library = file_offset(&bytes, library);
+    let library: Vec<u8> = bytes[library..]
+        .iter()
+        .copied()
+        .take_while(|&byte| byte != 0)
+        .collect();
+    let program = write("ordinal.exe", &bytes);
+
+    let output = run(&["run".as_ref(), program.as_ref()]);
+
+    let message = text(&output.stderr);
+    assert!(message.contains("#17"), "{message}");
+    let library = text(&library).to_ascii_lowercase();
+    assert!(message.to_ascii_lowercase().contains(&library), "{message}");
+    assert_eq!(output.status.code(), Some(NOT_EMULATED), "{message}");
 }
 
 #[test]
@@ -326,6 +354,19 @@ fn run(arguments: &[&std::ffi::OsStr]) -> Output {
 
 fn pe(bytes: &[u8]) -> usize {
     word(bytes, offset::PE) as usize
+}
+
+/// Returns where in the file the byte at an address of the image is.
+fn file_offset(bytes: &[u8], rva: u32) -> usize {
+    let headers = pe(bytes) + offset::SECTIONS;
+    let section = (headers..)
+        .step_by(offset::SECTION_BYTES)
+        .find(|at| {
+            let start = word(bytes, at + 12);
+            (start..start + word(bytes, at + 8)).contains(&rva)
+        })
+        .expect("the address is in a section");
+    (rva - word(bytes, section + 12) + word(bytes, section + 20)) as usize
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

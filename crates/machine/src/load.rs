@@ -7,8 +7,8 @@ use pagefault_asm::{Image, Rights};
 use pagefault_cpu::{Cpu, Reg, Registers, Segment, SegmentRegister};
 use pagefault_vmm::mmu::{LinearAddr, Mmu, MmuError, PAGE_SIZE, PhysMemory, PhysMemoryError};
 use pagefault_vmm::{
-    AllocError, AllocRequest, AllocationType, Caller, CopyError, NoFrame, PageRange, ProtectError,
-    ProtectRequest, Vmm,
+    AllocError, AllocRequest, AllocationType, Caller, CopyError, HeapError, NoFrame, PageRange,
+    ProtectError, ProtectRequest, Vmm,
 };
 use thiserror::Error;
 
@@ -17,6 +17,7 @@ use crate::console::Console;
 use crate::debug::DebugInfo;
 use crate::layout::{
     ENVIRONMENT_BASE, ENVIRONMENT_BYTES, PEB, SHARED_DATA, STRINGS, STRINGS_BYTES, TEB, THREAD_ID,
+    peb,
 };
 use crate::linux::Linux;
 use crate::local::ThreadLocalError;
@@ -87,6 +88,9 @@ pub enum LoadError {
     /// The program's data for its first thread cannot be made.
     #[error("the data of the first thread cannot be made: {0}")]
     ThreadLocal(#[from] ThreadLocalError),
+    /// There is no room for the heap of the process.
+    #[error("the heap of the process cannot be made: {0}")]
+    Heap(#[from] HeapError),
     /// The program imports more functions than there is room for.
     #[error("too many imported functions that are not emulated: no room for {name}")]
     Imports {
@@ -195,6 +199,7 @@ impl<W: Watch> Machine<W> {
         machine.map_system_code(SystemCode::get().image())?;
         machine.make_first_stack(config, program.stack)?;
         machine.fill_environment(config);
+        machine.make_heap(program.platform)?;
         machine.protect(Part::SHARED, SHARED_DATA, PAGE_SIZE, PAGE_READONLY)?;
         machine.start(program)?;
         // The program begins with a cold TLB and with nothing counted.
@@ -329,6 +334,17 @@ impl<W: Watch> Machine<W> {
         self.vmm.set_stack(self.process, pages);
         self.fill_teb(TEB, self.threads.current_id(), &stack);
         self.threads.current_mut().stack = stack.range;
+        Ok(())
+    }
+
+    /// Makes the heap that the process environment block names; a program of Linux has none.
+    fn make_heap(&mut self, platform: Platform) -> Result<(), LoadError> {
+        if platform != Platform::Windows {
+            return Ok(());
+        }
+        let caller = Caller::of(self.process);
+        let heap = self.vmm.process_heap(&mut self.mmu, caller)?;
+        self.write_word(PEB + peb::PROCESS_HEAP, heap.0.bits());
         Ok(())
     }
 

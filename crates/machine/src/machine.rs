@@ -513,6 +513,8 @@ impl<W: Watch> Machine<W> {
         let shared = SHARED_DATA..SHARED_DATA + PAGE_SIZE;
         let code = SYSTEM_CODE_BASE..SYSTEM_CODE_BASE + MODULE_BYTES;
         let environment = ENVIRONMENT_BASE..ENVIRONMENT_BASE + ENVIRONMENT_BYTES;
+        let heap = self.vmm.made_process_heap(self.process);
+        let heap = heap.and_then(|heap| self.allocation_around(heap.0));
         [
             (self.image.clone(), "the program's image"),
             (self.threads.current().stack.clone(), "the stack"),
@@ -520,6 +522,7 @@ impl<W: Watch> Machine<W> {
             (code, "the system's code"),
             (shared, "the data that the kernel shares"),
             (environment, "the thread and process environment blocks"),
+            (heap.unwrap_or_default(), "the heap of the process"),
         ]
         .into_iter()
         .find_map(|(range, purpose)| range.contains(&addr).then_some(purpose))

@@ -82,6 +82,7 @@ impl<W: Watch> Machine<W> {
             };
             let missing = deadline.saturating_sub(self.now_ns());
             self.slept_ns = self.slept_ns.saturating_add(missing);
+            self.tick();
         }
     }
 

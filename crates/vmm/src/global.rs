@@ -5,6 +5,7 @@ use pagefault_mmu::{LinearAddr, Mmu, Observer};
 use thiserror::Error;
 
 use crate::heap::{HeapError, HeapHandle, Move, NewBytes};
+use crate::space::ProcessId;
 use crate::vmm::{Caller, Vmm};
 use crate::win32::Win32Code;
 
@@ -81,7 +82,7 @@ pub enum Unlocked {
 }
 
 impl Vmm {
-    /// Returns the process's default heap: `GetProcessHeap`.
+    /// Returns the process's default heap: `GetProcessHeap`. The first call makes it.
     ///
     /// # Errors
     ///
@@ -98,9 +99,18 @@ impl Vmm {
         if let Some(heap) = self.space(caller.process).process_heap {
             return Ok(heap);
         }
-        let heap = self.heap_create(mmu, caller, 0, 0)?;
+        let heap = self.default_heap(mmu, caller)?;
         self.space_mut(caller.process).process_heap = Some(heap);
         Ok(heap)
+    }
+
+    /// Returns the handle of the process's default heap if it has been made.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn made_process_heap(&self, process: ProcessId) -> Option<HeapHandle> {
+        self.space(process).process_heap
     }
 
     /// `GlobalAlloc`: returns the address of a fixed block, or the handle of a moveable one.

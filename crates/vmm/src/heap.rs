@@ -235,21 +235,39 @@ impl Vmm {
         initial_bytes: u32,
         maximum_bytes: u32,
     ) -> Result<HeapHandle, HeapError> {
-        let growth = if maximum_bytes == 0 {
-            Growth::Free
+        let (growth, len_bytes) = if maximum_bytes == 0 {
+            (Growth::Free, initial_bytes.max(SEGMENT_BYTES))
         } else {
-            Growth::Fixed
+            (Growth::Fixed, maximum_bytes.max(initial_bytes))
         };
-        let len_bytes = match growth {
-            Growth::Free => initial_bytes.max(SEGMENT_BYTES),
-            Growth::Fixed => maximum_bytes.max(initial_bytes),
-        };
-        let (base, len_bytes) = self.reserve_segment(mmu, caller, len_bytes)?;
+        let place = AllocationType::empty();
+        let (base, len_bytes) = self.reserve_segment(mmu, caller, len_bytes, place)?;
+        Ok(self.add_heap(caller, growth, base, len_bytes))
+    }
+
+    /// Makes the heap of a new process, at the top: what the program allocates later is not moved.
+    pub(crate) fn default_heap<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        caller: Caller,
+    ) -> Result<HeapHandle, HeapError> {
+        let place = AllocationType::TOP_DOWN;
+        let (base, len_bytes) = self.reserve_segment(mmu, caller, SEGMENT_BYTES, place)?;
+        Ok(self.add_heap(caller, Growth::Free, base, len_bytes))
+    }
+
+    fn add_heap(
+        &mut self,
+        caller: Caller,
+        growth: Growth,
+        base: u32,
+        len_bytes: u32,
+    ) -> HeapHandle {
         let mut heap = Heap::new(growth);
         heap.add_segment(base, len_bytes, base);
         let handle = HeapHandle(LinearAddr::new(base));
         self.space_mut(caller.process).heaps.insert(handle, heap);
-        Ok(handle)
+        handle
     }
 
     /// `HeapDestroy`: releases every segment.
@@ -305,7 +323,8 @@ impl Vmm {
             None if heap.growth == Growth::Fixed => return Err(HeapError::NoRoom { size_bytes }),
             None => {
                 let wanted = len_bytes.max(SEGMENT_BYTES);
-                let (base, len_bytes) = self.reserve_segment(mmu, caller, wanted)?;
+                let place = AllocationType::empty();
+                let (base, len_bytes) = self.reserve_segment(mmu, caller, wanted, place)?;
                 self.heap(caller, handle)?
                     .add_segment(base, len_bytes, base);
                 base
@@ -424,6 +443,7 @@ impl Vmm {
         mmu: &mut Mmu<O>,
         caller: Caller,
         size_bytes: u32,
+        place: AllocationType,
     ) -> Result<(u32, u32), HeapError> {
         let granularity = crate::config::ALLOCATION_GRANULARITY;
         let no_room = HeapError::NoRoom { size_bytes };
@@ -433,7 +453,7 @@ impl Vmm {
         let request = AllocRequest {
             address: LinearAddr::new(0),
             size_bytes,
-            allocation_type: AllocationType::RESERVE.bits(),
+            allocation_type: (AllocationType::RESERVE | place).bits(),
             protect: Protection::READ_WRITE.bits(),
         };
         Ok((self.alloc(mmu, caller, &request)?.bits(), size_bytes))

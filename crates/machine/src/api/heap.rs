@@ -4,7 +4,6 @@ use pagefault_vmm::mmu::LinearAddr;
 use pagefault_vmm::{GlobalError, HeapHandle, Move, NewBytes, Unlocked, Win32Code};
 
 use crate::api::{Call, Stop};
-use crate::layout::{PEB, peb};
 use crate::watch::Watch;
 
 /// `TRUE`.
@@ -33,10 +32,7 @@ pub(super) fn get_process_heap<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, 
     let caller = call.caller();
     let machine = &mut *call.machine;
     Ok(match machine.vmm.process_heap(&mut machine.mmu, caller) {
-        Ok(heap) => {
-            machine.write_word(PEB + peb::PROCESS_HEAP, heap.0.bits());
-            heap.0.bits()
-        }
+        Ok(heap) => heap.0.bits(),
         Err(error) => call.fail(error.win32_code()),
     })
 }
