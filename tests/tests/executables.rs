@@ -140,7 +140,7 @@ fn an_import_by_ordinal_is_bound_and_named_when_it_is_called() {
     let lookup = word(&bytes, descriptor);
     let library = word(&bytes, descriptor + 12);
     let entry = file_offset(&bytes, lookup);
-    put(&mut bytes, entry, BY_ORDINAL | 17);
+    put(&mut bytes, entry, BY_ORDINAL | 0x11);
     let library = file_offset(&bytes, library);
     let library: Vec<u8> = bytes[library..]
         .iter()
