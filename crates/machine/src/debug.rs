@@ -45,7 +45,17 @@ impl DebugInfo {
         symbols.sort();
         let mut sources = Vec::new();
         let mut lines = Vec::new();
+        let code: Vec<_> = image
+            .segments
+            .iter()
+            .filter(|segment| segment.rights.contains(Rights::EXECUTE))
+            .map(|segment| segment.addr..segment.addr.saturating_add(segment.size))
+            .collect();
         for line in &image.lines {
+            // Data has lines, too.
+            if !code.iter().any(|range| range.contains(&line.addr)) {
+                continue;
+            }
             let Some(file) = assembled.files.get(line.span.file) else {
                 continue;
             };
@@ -60,13 +70,7 @@ impl DebugInfo {
                 text: text.into_owned(),
             });
         }
-        let code = image
-            .segments
-            .iter()
-            .filter(|segment| segment.rights.contains(Rights::EXECUTE));
-        let end = code
-            .map(|segment| segment.addr.saturating_add(segment.size))
-            .max();
+        let end = code.iter().map(|range| range.end).max();
         Self {
             symbols,
             lines,
@@ -75,13 +79,21 @@ impl DebugInfo {
         }
     }
 
-    /// Returns the source line of the instruction at or around `addr`.
+    /// Returns the source line of the instruction at or around `addr`. The jumps to imported
+    /// functions, which the linker puts behind the program's code, are of no line.
     pub fn line(&self, addr: u32) -> Option<&SourceLine> {
         if addr >= self.end {
             return None;
         }
         let after = self.lines.partition_point(|&(start, _)| start <= addr);
-        let &(_, source) = self.lines.get(after.checked_sub(1)?)?;
+        let &(start, source) = self.lines.get(after.checked_sub(1)?)?;
+        // A label begins a line. What stands behind a label without one was not written by anybody.
+        let labels = self.symbols.partition_point(|&(label, _)| label <= addr);
+        let label = labels.checked_sub(1).and_then(|at| self.symbols.get(at));
+        let is_behind_all = after == self.lines.len();
+        if is_behind_all && label.is_some_and(|&(label, _)| label > start) {
+            return None;
+        }
         self.sources.get(source)
     }
 
