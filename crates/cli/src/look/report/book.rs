@@ -56,6 +56,8 @@ pub(crate) struct Counts {
 pub(crate) struct Book {
     pub(crate) instructions: u64,
     eip: u32,
+    /// Whether an instruction has begun and nothing has ended it.
+    is_under_way: bool,
     pub(crate) rows: Vec<Row>,
     pub(crate) maps: Vec<Picture>,
     /// Misses: instructions before, address.
@@ -73,6 +75,7 @@ impl Book {
         match event {
             Event::Instruction { eip, .. } => {
                 self.instructions += 1;
+                self.is_under_way = true;
                 self.eip = *eip;
                 self.by_instruction.entry(*eip).or_default().runs += 1;
             }
@@ -93,7 +96,12 @@ impl Book {
                     return_to: *return_to,
                     arguments: arguments.clone(),
                 };
+                self.is_under_way = false;
                 self.add(Kind::Call, site.to_string(), None);
+                // The call itself is what a reader looks for, not the jump that it goes through.
+                if let Some(row) = self.rows.last_mut().filter(|_| self.left_out == 0) {
+                    row.eip = return_to.wrapping_sub(1);
+                }
             }
             Event::ApiReturn {
                 result, last_error, ..
@@ -140,7 +148,14 @@ impl Book {
         } else {
             self.eip
         };
-        self.by_instruction.entry(eip).or_default().faults += 1;
+        let counts = self.by_instruction.entry(eip).or_default();
+        counts.faults += 1;
+        if self.is_under_way && fault.access.kind != AccessKind::Fetch {
+            // The instruction has not run, and is told again if it does.
+            counts.runs = counts.runs.saturating_sub(1);
+            self.instructions = self.instructions.saturating_sub(1);
+            self.is_under_way = false;
+        }
         self.by_page.entry(addr / PAGE_SIZE).or_default().faults += 1;
         let text = format!(
             "page fault: {} of {addr:08X}, error code {}",
