@@ -9,14 +9,15 @@ use super::record::StudentRecord;
 
 const STYLE: &str = "
 :root { --paper: #fff; --ink: #1a1a1a; --grid: #d5d5d5; --good: #1b7a3d; --bad: #b5450b; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8e8e8; --grid: #3a4046;
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8e8e8; --grid: #3a4046;
   --good: #6fd08f; --bad: #f09a5e; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem;
   background: var(--paper); color: var(--ink); }
 table { border-collapse: collapse; width: 100%; } td, th { padding: .3rem .6rem; text-align: left;
   border-bottom: 1px solid var(--grid); vertical-align: top; }
 .good { color: var(--good); } .bad { color: var(--bad); } figure { margin: 0; overflow-x: auto; }
-pre { overflow-x: auto; border: 1px solid var(--grid); padding: .6rem; }
+td { overflow-wrap: anywhere; } td:last-child { white-space: nowrap; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--grid); padding: .6rem; }
 ";
 
 /// Returns the page, in one file. What the student may not see is not in it.
@@ -69,7 +70,8 @@ pub(super) fn page(title: &str, record: &StudentRecord) -> String {
         let _ = writeln!(body, "<figure>{picture}</figure>");
     }
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{name}</title>\n\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{name}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
 }

@@ -34,10 +34,13 @@ const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
   background: var(--paper); color: var(--ink); }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem 0; } figure { margin: 0; overflow-x: auto; }
+figure svg { display: block; width: 100%; min-width: 44rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid var(--grid); }
 th:first-child { text-align: left; font-weight: 400; }
 .scroll { overflow-x: auto; }
+@media print { body { max-width: none; margin: 0; font-size: 11px; } figure { break-inside: avoid; } figure svg { min-width: 0; }
+  h2 { break-after: avoid; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 ";
 
 /// Returns the table, a line for each column.
