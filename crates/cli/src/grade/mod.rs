@@ -1,5 +1,6 @@
 //! `pagefault grade`: a class of submissions, each in a process of its own.
 
+pub(crate) mod junit;
 mod outputs;
 mod page;
 mod record;

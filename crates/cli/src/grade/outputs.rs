@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use anyhow::Context;
 use pagefault_lab::pack::{CheckReport, Lab};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
@@ -84,7 +83,7 @@ pub(super) fn junit(lab: &Lab, records: &[StudentRecord]) -> anyhow::Result<Stri
         }
         report.add_test_suite(suite);
     }
-    report.to_string().context("cannot write JUnit XML")
+    crate::grade::junit::xml(&report)
 }
 
 /// Returns a line for each student and the points of each check.
