@@ -12,6 +12,8 @@ pub(crate) const INSUFFICIENT_BUFFER: Win32Code = Win32Code::new(122);
 pub(crate) const FILE_NOT_FOUND: Win32Code = Win32Code::new(2);
 /// `ERROR_SIGNAL_REFUSED`
 pub(crate) const TOO_MANY_SUSPENDS: Win32Code = Win32Code::new(156);
+/// `ERROR_NO_SYSTEM_RESOURCES`
+pub(crate) const NO_SYSTEM_RESOURCES: Win32Code = Win32Code::new(1450);
 /// `ERROR_ALREADY_EXISTS`
 pub(crate) const ALREADY_EXISTS: Win32Code = Win32Code::new(183);
 /// `ERROR_NOT_OWNER`

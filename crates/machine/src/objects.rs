@@ -106,6 +106,9 @@ struct Entry {
 /// The first handle of an object, in a range of its own.
 const FIRST_HANDLE: u32 = 0x80_0000;
 const HANDLE_STEP: u32 = 4;
+/// The most handles that a process has. Windows allows 16 million; a program that opens more than
+/// this has a leak, and each takes memory of the host.
+const MAX_HANDLES: usize = 1 << 16;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,15 +156,25 @@ impl Objects {
         found.map(|(&id, _)| id)
     }
 
-    /// Returns a new handle to an object.
-    pub(crate) fn open(&mut self, id: ObjectId) -> u32 {
+    /// Returns whether the process can have one more handle.
+    pub(crate) fn has_room(&self) -> bool {
+        self.handles.len() < MAX_HANDLES
+    }
+
+    /// Returns a new handle to an object; `None` if there are too many. Then an object without one
+    /// is gone.
+    pub(crate) fn open(&mut self, id: ObjectId) -> Option<u32> {
+        if !self.has_room() {
+            self.forget_unused(id);
+            return None;
+        }
         let handle = FIRST_HANDLE.wrapping_add(self.given.wrapping_mul(HANDLE_STEP));
         self.given = self.given.wrapping_add(1);
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.handles += 1;
         }
         self.handles.insert(handle, id);
-        handle
+        Some(handle)
     }
 
     /// Closes a handle; `None` if there is none.
@@ -343,7 +356,7 @@ mod tests {
             },
             None,
         );
-        let handle = objects.open(semaphore);
+        let handle = objects.open(semaphore).unwrap();
 
         assert_eq!(
             objects.try_take(&[event, semaphore], Amount::All, ONE),
@@ -362,6 +375,29 @@ mod tests {
             objects.try_take(&[event, semaphore], Amount::Any, ONE),
             None
         );
+    }
+
+    #[test]
+    fn a_handle_too_many_is_refused_and_its_object_dropped() {
+        let event = Object::Event {
+            reset: Reset::Auto,
+            is_signalled: true,
+        };
+        let mut objects = Objects::default();
+        let handles: Vec<_> = (0..MAX_HANDLES)
+            .map(|_| {
+                let id = objects.add(event.clone(), None);
+                objects.open(id).unwrap()
+            })
+            .collect();
+
+        let one_more = objects.add(event.clone(), None);
+        assert_eq!(objects.open(one_more), None);
+        assert_eq!(objects.entries.len(), MAX_HANDLES);
+
+        objects.close(handles[0]).unwrap();
+        let again = objects.add(event, None);
+        assert!(objects.open(again).is_some());
     }
 
     #[test]

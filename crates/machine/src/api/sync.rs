@@ -6,7 +6,7 @@ use pagefault_vmm::{Handle, Win32Code};
 use crate::api::text::Text;
 use crate::api::threads::{deadline, object_of};
 use crate::api::{Call, Stop};
-use crate::error::{FILE_NOT_FOUND, NOT_OWNER, TOO_MANY_POSTS};
+use crate::error::{FILE_NOT_FOUND, NO_SYSTEM_RESOURCES, NOT_OWNER, TOO_MANY_POSTS};
 use crate::objects::{Amount, Kind, Object, ObjectId, Reset};
 use crate::schedule::WAIT_TIMEOUT;
 use crate::thread::{Awaited, Wait};
@@ -14,6 +14,8 @@ use crate::watch::Watch;
 
 /// `TRUE`.
 const TRUE: u32 = 1;
+/// `FALSE`.
+const FALSE: u32 = 0;
 /// `WAIT_FAILED`
 const WAIT_FAILED: u32 = u32::MAX;
 /// `MAXIMUM_WAIT_OBJECTS`
@@ -88,19 +90,25 @@ fn create<W: Watch, T: Text>(
     if name == 0 {
         call.set_last_error(Win32Code::new(0));
         let id = call.machine.objects.add(object, None);
-        return Ok(call.machine.objects.open(id));
+        return Ok(opened(call, id));
     }
     let name = call.text::<T>(name)?;
     let Some(id) = call.machine.objects.named(&name) else {
         call.set_last_error(Win32Code::new(0));
         let id = call.machine.objects.add(object, Some(name));
-        return Ok(call.machine.objects.open(id));
+        return Ok(opened(call, id));
     };
     if !call.machine.objects.is_of_kind(id, kind) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     call.set_last_error(crate::error::ALREADY_EXISTS);
-    Ok(call.machine.objects.open(id))
+    Ok(opened(call, id))
+}
+
+/// Returns a new handle to an object; 0 with an error code if the process has too many.
+pub(super) fn opened<W: Watch>(call: &mut Call<'_, W>, id: ObjectId) -> u32 {
+    let handle = call.machine.objects.open(id);
+    handle.unwrap_or_else(|| call.fail(NO_SYSTEM_RESOURCES))
 }
 
 fn open<W: Watch, T: Text>(call: &mut Call<'_, W>, kind: Kind) -> Result<u32, Stop> {
@@ -109,10 +117,10 @@ fn open<W: Watch, T: Text>(call: &mut Call<'_, W>, kind: Kind) -> Result<u32, St
         return Ok(call.fail(Win32Code::INVALID_PARAMETER));
     }
     let name = call.text::<T>(name)?;
-    let objects = &mut call.machine.objects;
+    let objects = &call.machine.objects;
     Ok(match objects.named(&name) {
         None => call.fail(FILE_NOT_FOUND),
-        Some(id) if objects.is_of_kind(id, kind) => objects.open(id),
+        Some(id) if objects.is_of_kind(id, kind) => opened(call, id),
         Some(_) => call.fail(Win32Code::INVALID_HANDLE),
     })
 }
@@ -327,7 +335,10 @@ pub(super) fn duplicate_handle<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, 
     let Some(id) = id else {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     };
-    let copy = call.machine.objects.open(id);
+    let copy = opened(call, id);
+    if copy == 0 {
+        return Ok(FALSE);
+    }
     if options & DUPLICATE_CLOSE_SOURCE != 0 {
         // A pseudo handle stays.
         _ = call.machine.objects.close(handle);

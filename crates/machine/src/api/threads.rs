@@ -4,9 +4,10 @@ use pagefault_vmm::Win32Code;
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 
 use crate::api::process::CURRENT_PROCESS;
+use crate::api::sync::opened;
 use crate::api::{Call, Stop};
 use crate::context::{Context, Parts};
-use crate::error::TOO_MANY_SUSPENDS;
+use crate::error::{NO_SYSTEM_RESOURCES, TOO_MANY_SUSPENDS};
 use crate::layout::PROCESS_ID;
 use crate::machine::Outcome;
 use crate::objects::{Object, ObjectId};
@@ -80,10 +81,13 @@ fn create<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 5]) -> Result<u32, 
         parameter,
         stack,
     };
+    if !call.machine.objects.has_room() {
+        return Ok(call.fail(NO_SYSTEM_RESOURCES));
+    }
     let Ok((id, object)) = call.machine.spawn(start) else {
         return Ok(call.fail(Win32Code::NOT_ENOUGH_MEMORY));
     };
-    let handle = call.machine.objects.open(object);
+    let handle = opened(call, object);
     if id_place != 0 {
         call.machine.write_user(LinearAddr::new(id_place), id.0)?;
     }
