@@ -418,6 +418,8 @@ impl Recording {
 
     fn end(&mut self, outcome: Outcome) -> Turn {
         self.machine.watch.stop();
+        // The end is a moment of its own: the one before it can be gone back to.
+        self.here.events = self.here.events.saturating_add(1);
         self.ended = Some(outcome.clone());
         Turn::Stopped(Stop::Ended(Box::new(outcome)))
     }
