@@ -28,7 +28,8 @@ Exit codes:
   121  the program reached an instruction or a function that is not emulated
   122  --max-insns was reached, or every thread waits for ever
   123  the program cannot be read, assembled or loaded
-  125  a file that was asked for cannot be written, or an address not be listened at";
+  125  a file that was asked for cannot be written, or an address not be listened at
+  130  Ctrl-C has ended the run; what was asked for is written as far as the run came";
 
 /// Runs 32-bit x86 programs on an emulated MMU under a Windows-style virtual memory manager.
 #[derive(Debug, Parser)]

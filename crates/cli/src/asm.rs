@@ -1,16 +1,14 @@
 //! `pagefault asm`.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use pagefault_asm::{Assembled, Image, PeOptions, listing, write_coff, write_pe};
 
 use crate::args::{AsmArguments, Format};
-use crate::files;
 use crate::program::{assembled, assembled_only};
 use crate::run::EXIT_NO_PROGRAM;
+use crate::{files, output};
 
 /// Assembles the program and writes what was asked for; returns the exit code of the command.
 ///
@@ -167,5 +165,5 @@ fn object_symbols(assembled: &Assembled) -> String {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    output::write_file(path, bytes)
 }

@@ -47,23 +47,32 @@ pub(crate) fn print<W: Watch>(machine: &Machine<W>, outcome: &Outcome) {
                 green("help")
             );
         }
+        Outcome::Interrupted => {
+            let count = machine.instructions();
+            eprintln!("{}: interrupted after {count} instructions", red("error"));
+            print_place(machine);
+        }
         Outcome::BudgetExceeded => {
             let count = machine.instructions();
             eprintln!(
                 "{}: stopped after {count} instructions (--max-insns)",
                 red("error")
             );
-            let eip = machine.eip();
-            let line = machine.debug().line(eip);
-            match line {
-                Some(line) => anstream::eprint!("{}", source_excerpt(line)),
-                None => eprintln!("  at {eip:08x}"),
-            }
+            print_place(machine);
             eprintln!(
                 "{}: does this loop end? Raise the limit if it does",
                 green("help")
             );
         }
+    }
+}
+
+/// Shows where a program is that was stopped.
+fn print_place<W: Watch>(machine: &Machine<W>) {
+    let eip = machine.eip();
+    match machine.debug().line(eip) {
+        Some(line) => anstream::eprint!("{}", source_excerpt(line)),
+        None => eprintln!("  at {eip:08x}"),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `pagefault run --gdb`: gdb on a recorded program.
 
-use std::fs;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::Path;
 
@@ -10,9 +9,9 @@ use pagefault_gdb::{End, ServeError, Symbol, SymbolKind, serve, symbol_file};
 use pagefault_machine::{Outcome, Recording, Stop, Stops};
 
 use crate::args::RunCommand;
-use crate::explain;
 use crate::recorded::{self, Recorded};
 use crate::run::{EXIT_NO_PROGRAM, Terminal, exit_code};
+use crate::{explain, output};
 
 /// The command line is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -105,6 +104,5 @@ fn write_symbols(path: &Path, symbols: &[ImageSymbol]) -> anyhow::Result<()> {
     });
     let named: Vec<_> = named.collect();
     let file = symbol_file(&named, first..last.saturating_add(1));
-    let what = || format!("cannot write the labels to {}", path.display());
-    fs::write(path, file).with_context(what)
+    output::write_file(path, &file).context("cannot write the labels")
 }

@@ -38,7 +38,7 @@ pub(crate) fn result<W: Watch>(machine: &Machine<W>, outcome: &Outcome, output: 
                 "source": source(machine.debug().line(call.return_to.wrapping_sub(1))),
             }
         }),
-        Outcome::BudgetExceeded => json!({ "eip": machine.eip() }),
+        Outcome::BudgetExceeded | Outcome::Interrupted => json!({ "eip": machine.eip() }),
         Outcome::Deadlock { threads } => json!({ "threads": threads }),
     };
     if let (Value::Object(object), Value::Object(details)) = (&mut object, details) {
@@ -54,6 +54,7 @@ pub(crate) fn name(outcome: &Outcome) -> &'static str {
         Outcome::UnsupportedInstruction(_) => "unsupported_instruction",
         Outcome::MissingFunction(_) => "function_not_emulated",
         Outcome::BudgetExceeded => "budget_exceeded",
+        Outcome::Interrupted => "interrupted",
         Outcome::Deadlock { .. } => "deadlock",
     }
 }

@@ -10,7 +10,6 @@ mod svg;
 mod tlb;
 mod walk;
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ use pagefault_machine::{Machine, Program, Watch};
 
 use crate::args::{NO_PROGRAM, RunArguments};
 use crate::look::stop::{Stopped, Until, with_help};
-use crate::map;
 use crate::run::{self, Shown};
+use crate::{map, output};
 
 /// The moment or the exception that was asked for does not come.
 pub(crate) const EXIT_NOTHING: u8 = 1;
@@ -261,5 +260,5 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 /// Writes a picture or a report.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    output::write_file(path, text.as_bytes())
 }

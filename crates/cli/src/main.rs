@@ -9,6 +9,7 @@ mod files;
 mod folder;
 mod gdb;
 mod grade;
+mod interrupt;
 mod json;
 mod lab;
 mod labs;

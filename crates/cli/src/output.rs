@@ -1,8 +1,11 @@
-//! Results on standard output.
+//! Results on standard output, and files that are whole or not there.
 
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use tempfile::NamedTempFile;
 
 /// Writes a result to standard output, which may have gone away, as with `| head`.
 ///
@@ -15,5 +18,105 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
             Err(error).context("cannot write the result")
         }
         _ => Ok(()),
+    }
+}
+
+/// Writes a file that is whole or not there: what was there before stays until the new one is
+/// complete.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = WholeFile::create(path)?;
+    let written = file.write_all(bytes);
+    written.with_context(|| cannot_write(path))?;
+    file.finish()
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// A file that gets its name when it is complete. Until then, and if it never is, nothing is under
+/// that name but what was there before.
+#[derive(Debug)]
+pub(crate) struct WholeFile {
+    path: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A file in the same folder, which is renamed.
+    Beside(BufWriter<NamedTempFile>),
+    /// A pipe or a device, which must not be replaced.
+    Direct(BufWriter<File>),
+}
+
+impl WholeFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// Its folder is not there or cannot be written, or the name is that of a folder.
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        // A link stays one; what it leads to is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let target = if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let opened = OpenOptions::new().write(true).open(&path);
+            Target::Direct(BufWriter::new(opened.with_context(|| cannot_write(&path))?))
+        } else {
+            let file = beside(&path).with_context(|| cannot_write(&path))?;
+            Target::Beside(BufWriter::new(file))
+        };
+        Ok(Self { path, target })
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// The last bytes cannot be written, or the file not be renamed.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        let done = match self.target {
+            Target::Beside(file) => file
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)
+                .and_then(|file| file.persist(&self.path).map_err(|failed| failed.error))
+                .map(|_| ()),
+            Target::Direct(mut file) => file.flush(),
+        };
+        done.with_context(|| cannot_write(&self.path))
+    }
+}
+
+/// Makes a file without a lasting name in the folder of another.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".pagefault-").suffix(".part");
+    // Others may read a result, as any file that a command writes.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.target {
+            Target::Beside(file) => file.write(bytes),
+            Target::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.target {
+            Target::Beside(file) => file.flush(),
+            Target::Direct(file) => file.flush(),
+        }
     }
 }

@@ -1,12 +1,10 @@
 //! `pagefault paging`: reference strings under replacement policies.
 
 use std::fmt::Write;
-use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::ValueEnum;
 use pagefault_lab::paging::{
     CurvePoint, Policy, Reference, ReferenceString, Use, anomalies, fault_curve, time_line,
@@ -156,7 +154,7 @@ pub(crate) fn run(arguments: &PagingArguments) -> anyhow::Result<u8> {
 }
 
 fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    output::write_file(path, text.as_bytes())
 }
 
 fn seeded(policy: Policy, seed: u64) -> Policy {

@@ -1,10 +1,8 @@
 //! `pagefault quiz`: generated exercises, with answers that the models give.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::ValueEnum;
 use pagefault_lab::picture::escaped;
 use pagefault_lab::quiz::{AnswerSheet, Exam, Mark, Score, Topic};
@@ -100,7 +98,7 @@ pub(crate) fn run(arguments: &QuizArguments) -> anyhow::Result<u8> {
     };
     match &arguments.out {
         Some(path) => {
-            fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            output::write_file(path, text.as_bytes())?;
         }
         None => output::print(&text)?,
     }

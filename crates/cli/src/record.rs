@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -15,6 +14,7 @@ use pagefault_tlbsim::read::recorded::Recorder;
 use pagefault_tlbsim::{MAX_SIZE_BYTES, Op, Record, Region};
 
 use crate::args::Paging;
+use crate::output::WholeFile;
 
 /// PS of a directory entry: it maps a large page.
 const LARGE: u64 = 1 << 7;
@@ -32,7 +32,7 @@ pub(crate) struct Recording(Rc<RefCell<State>>);
 
 struct State {
     /// `None` when the recording is finished.
-    recorder: Option<Recorder<Box<dyn Write>>>,
+    recorder: Option<Recorder<Sink>>,
     large_shift: u8,
     large: BTreeSet<u32>,
 }
@@ -47,13 +47,11 @@ impl Recording {
     /// Begins a recording; one that ends in .zst is compressed.
     pub(crate) fn create(path: &Path, paging: Paging) -> anyhow::Result<Self> {
         let what = || format!("cannot write the recording to {}", path.display());
-        let file = BufWriter::new(File::create(path).with_context(what)?);
-        let sink: Box<dyn Write> = if path.extension().is_some_and(|ending| ending == COMPRESSED) {
-            Box::new(Compressor(Some(
-                zstd::Encoder::new(file, ZSTD_LEVEL).with_context(what)?,
-            )))
+        let file = WholeFile::create(path).with_context(what)?;
+        let sink = if path.extension().is_some_and(|ending| ending == COMPRESSED) {
+            Sink::Compressed(zstd::Encoder::new(file, ZSTD_LEVEL).with_context(what)?)
         } else {
-            Box::new(file)
+            Sink::Plain(file)
         };
         let large_shift = match paging {
             Paging::TwoLevel => MIB4_SHIFT,
@@ -74,7 +72,9 @@ impl Recording {
     pub(crate) fn finish(&self, program: &Program, symbols: &[ImageSymbol]) -> anyhow::Result<()> {
         if let Some(mut recorder) = self.0.borrow_mut().recorder.take() {
             recorder.name(&regions(program, symbols));
-            recorder.finish().context("cannot write the recording")?;
+            let what = "cannot write the recording";
+            let (sink, _) = recorder.finish().context(what)?;
+            sink.finish().context(what)?;
         }
         Ok(())
     }
@@ -162,21 +162,34 @@ impl TraceSink for Recording {
     }
 }
 
-/// Ends the compressed stream when it is flushed: a recording is flushed once, at its end.
-struct Compressor<W: Write>(Option<zstd::Encoder<'static, W>>);
+/// Where a recording goes.
+enum Sink {
+    Plain(WholeFile),
+    Compressed(zstd::Encoder<'static, WholeFile>),
+}
 
-impl<W: Write> Write for Compressor<W> {
+impl Sink {
+    /// Gives the recording its name.
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Plain(file) => file.finish(),
+            Self::Compressed(encoder) => encoder.finish()?.finish(),
+        }
+    }
+}
+
+impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.0 {
-            Some(encoder) => encoder.write(bytes),
-            None => Err(io::ErrorKind::WriteZero.into()),
+        match self {
+            Self::Plain(file) => file.write(bytes),
+            Self::Compressed(encoder) => encoder.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.0.take() {
-            Some(encoder) => encoder.finish()?.flush(),
-            None => Ok(()),
+        match self {
+            Self::Plain(file) => file.flush(),
+            Self::Compressed(encoder) => encoder.flush(),
         }
     }
 }

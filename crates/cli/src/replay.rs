@@ -1,7 +1,6 @@
 //! `pagefault replay`: the driver files of course labs on our memory manager.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -132,8 +131,8 @@ pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<u8> {
     };
     output::print(&last)?;
     if let Some(path) = &arguments.tracker {
-        let what = || format!("cannot write the tracker's report to {}", path.display());
-        fs::write(path, tracked).with_context(what)?;
+        let what = "cannot write the tracker's report";
+        output::write_file(path, tracked.as_bytes()).context(what)?;
     }
     Ok(if parsed.problems.is_empty() {
         0

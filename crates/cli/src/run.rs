@@ -1,8 +1,7 @@
 //! `pagefault run`.
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use anyhow::Context;
@@ -15,11 +14,12 @@ use pagefault_machine::{
 
 use crate::args::{ExitCodeOf, RunArguments};
 use crate::folder::Folder;
+use crate::interrupt::{self, EXIT_INTERRUPTED};
 use crate::look::Look;
 use crate::look::report::Reporter;
 use crate::program::{Loadable, read};
 use crate::record::Recording;
-use crate::trace::{Form, Writer};
+use crate::trace::{Form, TraceOutput, Writer};
 use crate::{explain, json, map, progress};
 
 /// The program was ended by an exception that nobody handled.
@@ -108,20 +108,13 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<
             job.run(debug, console, Listener::deaf())
         }
         Some(topics) => {
-            let sink: Box<dyn Write> = match &arguments.trace_out {
-                Some(path) => {
-                    let file = File::create(path);
-                    let what = || format!("cannot write the trace to {}", path.display());
-                    Box::new(BufWriter::new(file.with_context(what)?))
-                }
-                None => Box::new(BufWriter::new(io::stderr())),
-            };
+            let output = TraceOutput::open(arguments.trace_out.as_deref())?;
             let form = if arguments.json {
                 Form::Json
             } else {
                 Form::Text
             };
-            let tracer = Tracer::new(topics, Writer::new(sink, form, &program, &debug));
+            let tracer = Tracer::new(topics, Writer::new(output.clone(), form, &program, &debug));
             let job = Job {
                 arguments,
                 shown,
@@ -129,7 +122,9 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<
                 captured: &captured,
                 reporter: None,
             };
-            job.run(debug, console, tracer)
+            let code = job.run(debug, console, tracer)?;
+            output.finish()?;
+            Ok(code)
         }
     }
 }
@@ -180,6 +175,7 @@ impl Job<'_> {
         if let Shown::Look(look) = self.shown {
             return look.show(&mut machine, self.program);
         }
+        interrupt::listen()?;
         let outcome = match self.reporter {
             Some(reporter) => reporter.drive(&mut machine, arguments.max_insns),
             None => progress::run(&mut machine, arguments.max_insns),
@@ -259,6 +255,7 @@ pub(crate) fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
         Outcome::Exception(_) => EXIT_EXCEPTION,
         Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => EXIT_NOT_EMULATED,
         Outcome::BudgetExceeded | Outcome::Deadlock { .. } => EXIT_BUDGET,
+        Outcome::Interrupted => EXIT_INTERRUPTED,
     }
 }
 

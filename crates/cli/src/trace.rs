@@ -1,11 +1,17 @@
 //! The guest trace as text or as JSON Lines.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, BufWriter, Stderr, Write};
+use std::path::Path;
+use std::rc::Rc;
 
+use anyhow::Context;
 use pagefault_machine::vmm::mmu::{AccessKind, DropCause, Level, LevelId, LinearAddr};
 use pagefault_machine::{CallSite, DebugInfo, Event, PartRights, Program, TraceSink, disassemble};
 use serde_json::{Value, json};
+
+use crate::output::WholeFile;
 
 /// How events are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +22,74 @@ pub(crate) enum Form {
     Json,
 }
 
+/// Where a trace goes: the writer's handle, and that of whoever ends it.
+#[derive(Clone)]
+pub(crate) struct TraceOutput(Rc<RefCell<State>>);
+
+struct State {
+    sink: Sink,
+    /// Why it could not be written any more.
+    error: Option<io::Error>,
+}
+
+enum Sink {
+    File(WholeFile),
+    Terminal(BufWriter<Stderr>),
+}
+
+impl TraceOutput {
+    /// Begins a trace in a file, or on standard error.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
+        let sink = match path {
+            Some(path) => {
+                let what = || format!("cannot write the trace to {}", path.display());
+                Sink::File(WholeFile::create(path).with_context(what)?)
+            }
+            None => Sink::Terminal(BufWriter::new(io::stderr())),
+        };
+        Ok(Self(Rc::new(RefCell::new(State { sink, error: None }))))
+    }
+
+    /// Ends the trace and gives its file its name.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        let what = "cannot write the trace";
+        let state = self.0.replace(State {
+            sink: Sink::Terminal(BufWriter::new(io::stderr())),
+            error: None,
+        });
+        match (state.sink, state.error) {
+            // A reader that has gone away has read what it wanted.
+            (_, Some(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            (_, Some(error)) => Err(error).context(what),
+            (Sink::File(file), None) => file.finish().context(what),
+            (Sink::Terminal(_), None) => Ok(()),
+        }
+    }
+
+    /// The guest goes on without a trace if it cannot be written.
+    fn put(&self, put: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let state = &mut *self.0.borrow_mut();
+        if state.error.is_none() {
+            let sink: &mut dyn Write = match &mut state.sink {
+                Sink::File(file) => file,
+                Sink::Terminal(stream) => stream,
+            };
+            state.error = put(sink).err();
+        }
+    }
+}
+
 /// Writes events to a file or to standard error.
 pub(crate) struct Writer {
-    sink: Box<dyn Write>,
+    output: TraceOutput,
     form: Form,
     /// The program's parts by their first address: what instructions are shown from.
     ///
@@ -30,7 +101,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(
-        sink: Box<dyn Write>,
+        output: TraceOutput,
         form: Form,
         program: &Program,
         debug: &DebugInfo,
@@ -43,7 +114,7 @@ impl Writer {
             .map(|part| (program.base.wrapping_add(part.offset), part.bytes.clone()))
             .collect();
         Self {
-            sink,
+            output,
             form,
             code,
             debug: debug.clone(),
@@ -233,12 +304,11 @@ impl TraceSink for Writer {
             }
         };
         self.number += 1;
-        // A reader that has gone away is no reason to stop the guest.
-        _ = writeln!(self.sink, "{line}");
+        self.output.put(|sink| writeln!(sink, "{line}"));
     }
 
     fn flush(&mut self) {
-        _ = self.sink.flush();
+        self.output.put(|sink| sink.flush());
     }
 }
 

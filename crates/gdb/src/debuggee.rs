@@ -138,6 +138,7 @@ impl<'a> Debuggee<'a> {
                 Outcome::BudgetExceeded | Outcome::Deadlock { .. } => {
                     Reason::Terminated(Signal::SIGXCPU)
                 }
+                Outcome::Interrupted => Reason::Terminated(Signal::SIGINT),
             },
             Stop::Beginning => Reason::ReplayLog {
                 tid: Some(tid),

@@ -108,6 +108,8 @@ pub enum Outcome {
     MissingFunction(Box<MissingCall>),
     /// The instructions that the caller allowed have been executed.
     BudgetExceeded,
+    /// The caller has asked for the end: see [`Machine::run_while`].
+    Interrupted,
     /// Every thread waits for something that only another one of them could do.
     Deadlock {
         /// How many there are.
@@ -190,10 +192,16 @@ pub struct Machine<W: Watch> {
 impl<W: Watch> Machine<W> {
     /// Runs until the program ends or `budget` instructions have been executed.
     pub fn run(&mut self, budget: u64) -> Outcome {
+        self.run_while(budget, |_| true)
+    }
+
+    /// Does it, and asks every 10 million instructions whether to go on: `goes_on` is told how many
+    /// have been executed so far. If not, the outcome is [`Outcome::Interrupted`].
+    pub fn run_while(&mut self, budget: u64, mut goes_on: impl FnMut(u64) -> bool) -> Outcome {
         let end = self.cpu.instructions().saturating_add(budget);
         loop {
             let left = end.saturating_sub(self.cpu.instructions());
-            if let Pause::Ended(outcome) = self.run_to_pause(left) {
+            if let Pause::Ended(outcome) = self.run_to_pause_while(left, &mut goes_on) {
                 return outcome;
             }
         }

@@ -85,7 +85,29 @@ impl<W: Watch> Machine<W> {
     /// Runs until there is a pause, the program ends, or `budget` instructions have been executed,
     /// which is the outcome [`Outcome::BudgetExceeded`].
     pub fn run_to_pause(&mut self, budget: u64) -> Pause {
-        let pause = self.advance(budget);
+        self.run_to_pause_while(budget, |_| true)
+    }
+
+    /// Does it, and asks whether to go on as [`Machine::run_while`] does.
+    pub fn run_to_pause_while(
+        &mut self,
+        budget: u64,
+        mut goes_on: impl FnMut(u64) -> bool,
+    ) -> Pause {
+        /// Some hundredths of a second of the host's time.
+        const SLICE: u64 = 10_000_000;
+        let end = self.instructions().saturating_add(budget);
+        let pause = loop {
+            let left = end.saturating_sub(self.instructions());
+            match self.advance(left.min(SLICE)) {
+                Pause::Ended(Outcome::BudgetExceeded) if left > SLICE => {
+                    if !goes_on(self.instructions()) {
+                        break Pause::Ended(Outcome::Interrupted);
+                    }
+                }
+                pause => break pause,
+            }
+        };
         if matches!(pause, Pause::Ended(_)) {
             self.watch.stop();
         }

@@ -371,6 +371,7 @@ fn told(stop: &Stop) -> String {
             Outcome::UnsupportedInstruction(instruction) => instruction.to_string(),
             Outcome::MissingFunction(call) => format!("{} is not emulated", call.function.name),
             Outcome::BudgetExceeded => "the budget is used up".to_owned(),
+            Outcome::Interrupted => "the run was interrupted".to_owned(),
             Outcome::Deadlock { threads } => format!("all {threads} threads wait for ever"),
         },
         Stop::Beginning => "this is the beginning".to_owned(),

@@ -4,15 +4,16 @@ mod book;
 mod data;
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::Context;
 use pagefault_machine::{Catch, Event, Machine, Outcome, Pause, Topics, TraceSink, Watch};
 
+use crate::interrupt;
 use crate::look::report::book::Book;
+use crate::output::WholeFile;
 
 /// The page, with a place for the data.
 const PAGE: &str = include_str!("report/page.html");
@@ -35,7 +36,8 @@ const MEMORY_CALLS: [&str; 9] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
     book: Rc<RefCell<Book>>,
-    path: PathBuf,
+    /// Until the report is written.
+    file: Rc<RefCell<Option<WholeFile>>>,
 }
 
 impl Reporter {
@@ -52,10 +54,10 @@ impl Reporter {
     ///
     /// The file cannot be written.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        File::create(path).with_context(|| cannot_write(path))?;
+        let file = WholeFile::create(path).context(WHAT)?;
         Ok(Self {
             book: Rc::default(),
-            path: path.to_path_buf(),
+            file: Rc::new(RefCell::new(Some(file))),
         })
     }
 
@@ -68,7 +70,7 @@ impl Reporter {
         let end = machine.instructions().saturating_add(budget);
         loop {
             let left = end.saturating_sub(machine.instructions());
-            match machine.run_to_pause(left) {
+            match machine.run_to_pause_while(left, |_| !interrupt::is_requested()) {
                 Pause::Raised(report) => {
                     self.book.borrow_mut().see_exception(&report);
                 }
@@ -106,15 +108,16 @@ impl Reporter {
         // Nothing in the data can end the element that it stands in.
         let data = data.to_string().replace('<', "\\u003c");
         let page = PAGE.replace(PLACE, &data);
-        let mut file = File::create(&self.path).with_context(|| cannot_write(&self.path))?;
-        file.write_all(page.as_bytes())
-            .with_context(|| cannot_write(&self.path))
+        if let Some(mut file) = self.file.borrow_mut().take() {
+            file.write_all(page.as_bytes()).context(WHAT)?;
+            file.finish().context(WHAT)?;
+        }
+        Ok(())
     }
 }
 
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write the report to {}", path.display())
-}
+/// What cannot be done if there is an error.
+const WHAT: &str = "cannot write the report";
 
 impl TraceSink for Reporter {
     fn event(&mut self, event: &Event) {

@@ -1,12 +1,11 @@
 //! `--update`: exact expectations are rewritten to what was seen.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use pagefault_lab::expect::{Span, Update};
 
+use crate::output;
 use crate::test::judge::{Judged, Judgement};
 
 /// The programs whose expectations are all met now.
@@ -56,7 +55,7 @@ pub(crate) fn apply(judged: &[Judged]) -> anyhow::Result<Updated> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    output::write_file(path, &bytes)
 }
 
 /// Returns a source with stretches replaced. Its other bytes stay as they are, line ends too.

@@ -13,6 +13,7 @@ use pagefault_tlbsim::{
     TraceReader,
 };
 
+use crate::interrupt;
 use crate::tlb::Failure;
 use crate::tlb::args::{InputArguments, ModifyChoice, StraddleChoice, StreamChoice};
 use crate::tlb::table::Table;
@@ -87,6 +88,11 @@ impl Input {
 
     /// Puts the next records in place of what is in `records`; none at all at the end.
     pub(crate) fn read(&mut self, records: &mut Vec<Record>) -> Result<(), Failure> {
+        // What was read so far is the whole of it: its counts are shown.
+        if interrupt::is_requested() {
+            records.clear();
+            return Ok(());
+        }
         match self {
             Self::Trace { name, reader } => reader
                 .read(records)
@@ -105,7 +111,15 @@ impl Input {
 
     /// Returns what was read, in words.
     pub(crate) fn description(&self) -> String {
+        let cut = if interrupt::is_requested() {
+            ", interrupted there"
+        } else {
+            ""
+        };
         match self {
+            Self::Pattern { name, left, .. } if !cut.is_empty() => {
+                format!("{name}, interrupted with {left} to go")
+            }
             Self::Pattern { name, .. } => name.clone(),
             Self::Trace { name, reader } => {
                 let Tally {
@@ -116,7 +130,7 @@ impl Input {
                 } = reader.tally();
                 let format = reader.format().name();
                 format!(
-                    "{name}: {format}, {records} records, {skipped} other lines, {bad} bad records"
+                    "{name}: {format}, {records} records, {skipped} other lines, {bad} bad records{cut}"
                 )
             }
         }

@@ -17,15 +17,15 @@ mod spec;
 mod sweep;
 pub(crate) mod table;
 
-use std::fs;
 use std::io::{self, Write};
 
 use anyhow::Context;
 
-use crate::look;
+use crate::interrupt::{self, EXIT_INTERRUPTED};
 pub(crate) use crate::tlb::args::TlbCommand;
 use crate::tlb::args::{Form, OutputArguments};
 use crate::tlb::table::Table;
+use crate::{look, output};
 
 /// The trace, or the program that makes it, cannot be read.
 const EXIT_NO_TRACE: u8 = 123;
@@ -49,6 +49,7 @@ pub(crate) enum Failure {
 ///
 /// What was asked for cannot be written.
 pub(crate) fn run(command: &TlbCommand) -> anyhow::Result<u8> {
+    interrupt::listen()?;
     let result = match command {
         TlbCommand::Sim(arguments) => sim::run(arguments),
         TlbCommand::Sweep(arguments) => sweep::run(arguments),
@@ -59,6 +60,7 @@ pub(crate) fn run(command: &TlbCommand) -> anyhow::Result<u8> {
         TlbCommand::Merge(arguments) => merge::run(arguments),
     };
     match result {
+        Ok(()) if interrupt::is_requested() => Ok(EXIT_INTERRUPTED),
         Ok(()) => Ok(0),
         Err(Failure::Trace(error)) => {
             anstream::eprintln!("error: {error:#}");
@@ -85,9 +87,7 @@ fn write(output: &OutputArguments, tables: &[Table]) -> Result<(), Failure> {
         Form::Jsonl => tables.first().map(Table::json_lines).unwrap_or_default(),
     };
     let written = match &output.out {
-        Some(path) => {
-            fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-        }
+        Some(path) => output::write_file(path, text.as_bytes()),
         None => print(&text).context("cannot write the result"),
     };
     written.map_err(Failure::Output)
@@ -103,7 +103,5 @@ fn print(text: &str) -> io::Result<()> {
 
 /// Writes a picture or a report.
 fn write_file(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text)
-        .with_context(|| format!("cannot write {}", path.display()))
-        .map_err(Failure::Output)
+    output::write_file(path, text.as_bytes()).map_err(Failure::Output)
 }

@@ -373,7 +373,7 @@ impl Trial<'_> {
 
     fn judge_ending(&self, wanted: Ending, end: &End<'_>) -> Result<(), Miss> {
         let is_so = match end.outcome {
-            Outcome::Exited { .. } => false,
+            Outcome::Exited { .. } | Outcome::Interrupted => false,
             Outcome::Exception(_) => wanted == Ending::Exception,
             Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => {
                 wanted == Ending::NotEmulated

@@ -27,6 +27,7 @@ pub(crate) fn outcome(outcome: &Outcome, debug: &DebugInfo) -> String {
             format!("the function {name} is not emulated, called before {at}")
         }
         Outcome::BudgetExceeded => "the instructions of the budget are used up".to_owned(),
+        Outcome::Interrupted => "the run was interrupted".to_owned(),
         Outcome::Deadlock { threads } => format!("{threads} threads wait, and nobody can end it"),
     }
 }

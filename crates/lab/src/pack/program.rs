@@ -209,6 +209,7 @@ fn explain(verdict: &Verdict, report: &mut Report) {
             "stopped after {} instructions: does a loop never end?",
             verdict.instructions
         )),
+        Outcome::Interrupted => lines.push("the run was interrupted".to_owned()),
         Outcome::Deadlock { threads } => {
             lines.push(format!("all {threads} threads wait, and nobody can end it"));
         }

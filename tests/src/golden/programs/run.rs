@@ -141,6 +141,8 @@ fn code(outcome: Outcome) -> Result<u32, String> {
             ))
         }
         Outcome::Deadlock { threads } => Err(format!("all {threads} threads wait for ever")),
-        Outcome::BudgetExceeded => Err(format!("still running after {BUDGET} instructions")),
+        Outcome::BudgetExceeded | Outcome::Interrupted => {
+            Err(format!("still running after {BUDGET} instructions"))
+        }
     }
 }
