@@ -48,6 +48,10 @@ impl IncludeFiles for Includes {
                 entry(&path, part)?
             };
         }
+        // A device or a pipe has no size, and may have no end.
+        if !path.is_file() {
+            return None;
+        }
         let bytes = read(&path).ok()?;
         Some((path.display().to_string(), bytes))
     }
@@ -77,4 +81,15 @@ fn entry(folder: &Path, name: &str) -> Option<PathBuf> {
     // The order of a directory is the host's: take the same entry everywhere.
     found.sort();
     found.first().map(|found| folder.join(found))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_no_file_to_include() {
+        assert_eq!(Includes.read("x.asm", b"/dev/null"), None);
+        assert!(Includes.read("src/x.asm", b"main.rs").is_some());
+    }
 }

@@ -42,11 +42,14 @@ impl Folder {
                 None => return Err(FileError::NoFolder),
             };
         }
-        // A symbolic link may lead out of the folder.
+        // A symbolic link may lead out of the folder, also the one that a new file would be in.
         let real = match place.canonicalize() {
             Ok(real) => real,
             Err(_) if place.is_symlink() => return Err(FileError::Denied),
-            Err(_) => return Ok(place),
+            Err(_) => {
+                let folder = place.parent().unwrap_or(&self.top);
+                folder.canonicalize().map_err(|_| FileError::NoFolder)?
+            }
         };
         if real.starts_with(&self.top) {
             Ok(place)
@@ -196,5 +199,38 @@ impl OpenFile for HostFile {
 
     fn set_size(&mut self, size_bytes: u64) -> Result<(), FileError> {
         self.0.set_len(size_bytes).map_err(|_| FileError::Failed)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn no_link_leads_out_of_the_folder_for_what_is_there_or_not() {
+        let place = tempfile::tempdir().unwrap();
+        let outside = place.path().join("outside");
+        let inside = place.path().join("inside");
+        fs::create_dir(&outside).unwrap();
+        fs::create_dir(&inside).unwrap();
+        fs::write(outside.join("old.txt"), "old").unwrap();
+        symlink(&outside, inside.join("link")).unwrap();
+        symlink(outside.join("none"), inside.join("dangling")).unwrap();
+        let mut folder = Folder::open(&inside).unwrap();
+        let path = |name| FilePath::resolve(&FilePath::default(), name);
+
+        for name in ["link\\new.txt", "link\\old.txt", "dangling"] {
+            let opened = folder.open(&path(name), FileMode::ReadWrite, Creation::OpenOrCreate);
+            assert_eq!(opened.err(), Some(FileError::Denied), "{name}");
+        }
+        let made = folder.create_folder(&path("link\\folder"));
+        assert_eq!(made, Err(FileError::Denied));
+        let new = folder.open(&path("new.txt"), FileMode::ReadWrite, Creation::New);
+        assert!(new.is_ok());
+
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+        assert!(inside.join("new.txt").exists());
     }
 }
