@@ -252,6 +252,36 @@ fn what_cannot_be_understood_is_told_with_its_place() {
 }
 
 #[test]
+fn no_expectation_names_a_path_outside_of_the_folder_of_its_source() {
+    for path in [
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "..",
+        "C:\\x",
+        "\\x",
+        "a\\..\\x",
+    ] {
+        let as_text = path.replace('\\', "\\\\");
+        let lines = [
+            format!("stdout file \"{as_text}\""),
+            format!("run files=\"{path}\""),
+        ];
+        for line in lines {
+            let errors = Expectations::from_lines(&line).expect_err(&line);
+            assert!(
+                matches!(errors[0].kind, ExpectErrorKind::Outside { .. }),
+                "{line}: {}",
+                errors[0]
+            );
+        }
+    }
+    for line in ["stdout file \"out/x..y\"", "run files=a/b"] {
+        assert!(Expectations::from_lines(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
 fn names_that_the_program_does_not_have_are_told_before_the_run() {
     let cases = [
         (

@@ -110,6 +110,12 @@ pub enum ExpectErrorKind {
         /// What its value has to be.
         what: &'static str,
     },
+    /// A path that leads away from the source, which may come from anybody.
+    #[error("`{path}` is not in the folder of the source, nor in one below")]
+    Outside {
+        /// The path.
+        path: Word,
+    },
     /// A protection that Windows does not know.
     #[error("the protections do not go together: one base protection with at most one modifier")]
     BadProtection,

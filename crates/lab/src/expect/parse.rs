@@ -8,7 +8,7 @@ use crate::expect::counter::Counter;
 use crate::expect::error::{ExpectError, ExpectErrorKind, Word};
 use crate::expect::expr::{Expr, Node, Operator, Register, Width};
 use crate::expect::lex::{Kind, Span, Token, span_of, tokens};
-use crate::expect::settings::Settings;
+use crate::expect::settings::{Settings, below};
 use pagefault_machine::vmm::MemoryState;
 
 /// What begins a line with an expectation.
@@ -230,6 +230,9 @@ impl Parser {
         };
         self.advance();
         let test = test(text, span);
+        if let OutputTest::File(path) = &test {
+            below(path).map_err(|kind| ExpectError { span, kind })?;
+        }
         Ok(Claim::Output(stream, test))
     }
 

@@ -157,11 +157,22 @@ impl Settings {
             "budget" => self.budget = Some(number("budget", "a number of instructions")?),
             "args" => self.arguments = Some(value.to_owned()),
             "stdin" => self.input = Some(value.replace("\\n", "\n").replace("\\r", "\r")),
-            "files" => self.files = Some(value.to_owned()),
+            "files" => self.files = Some(below(value)?.to_owned()),
             _ => return Err(unknown(name)),
         }
         Ok(())
     }
+}
+
+/// Returns a path that leads nowhere but below where it begins, whatever the host: a source may come
+/// from anybody, and what it names is read, written and given to its program.
+pub(crate) fn below(path: &str) -> Result<&str, ExpectErrorKind> {
+    let is_rooted = path.starts_with(['/', '\\']) || path.contains(':');
+    if is_rooted || path.split(['/', '\\']).any(|part| part == "..") {
+        let path = Word::new(path);
+        return Err(ExpectErrorKind::Outside { path });
+    }
+    Ok(path)
 }
 
 /// Returns where the next word begins and ends: blanks within quotes belong to it, and a semicolon
