@@ -566,11 +566,16 @@ fn stderr(output: &Output) -> String {
 
 /// Blocks of kind `sh` hold commands; `# exit N` behind one is its exit code, `work/` a folder.
 #[test]
-fn the_guides_for_instructors_and_students_show_commands_that_work() {
+fn the_guides_show_commands_that_work() {
     let folder = Folder::new("guides");
     let work = format!("{}/", text(&folder.0));
     fs::write(folder.path("secret"), "some random letters\n").unwrap();
-    for (document, at_least) in [("docs/INSTRUCTORS.md", 14), ("docs/STUDENTS.md", 10)] {
+    let guides = [
+        ("docs/INSTRUCTORS.md", 14),
+        ("docs/STUDENTS.md", 10),
+        ("docs/GUIDE.md", 35),
+    ];
+    for (document, at_least) in guides {
         let guide = fs::read_to_string(project().join(document)).unwrap();
         let blocks = guide
             .split("```sh\n")

@@ -1,5 +1,6 @@
 //! What the documents show is what the command prints, and what they name exists.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::sync::OnceLock;
@@ -88,8 +89,8 @@ fn the_architecture_names_functions_that_exist() {
 
 #[test]
 fn every_file_that_the_documents_name_exists() {
-    for document in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        let text = fs::read_to_string(project().join(document)).unwrap();
+    for document in documents() {
+        let text = fs::read_to_string(project().join(&document)).unwrap();
         let named = text.split(['`', '(', ')', ' ', '\n']).filter(|word| {
             ["crates/", "tests/", "fixtures/", "docs/"]
                 .iter()
@@ -104,6 +105,105 @@ fn every_file_that_the_documents_name_exists() {
             );
         }
     }
+}
+
+#[test]
+fn links_between_the_documents_lead_to_files() {
+    for document in documents() {
+        let text = fs::read_to_string(project().join(&document)).unwrap();
+        let place = project().join(&document);
+        let folder = place.parent().unwrap();
+        for target in links(&text).filter(|target| !target.contains("://")) {
+            let path = target.split('#').next().unwrap_or(target);
+            assert!(
+                folder.join(path).exists(),
+                "{document} has a link to {target}, which does not exist"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_summary_lists_every_page_of_the_book() {
+    let summary = fs::read_to_string(project().join("docs/SUMMARY.md")).unwrap();
+    let mut pages = pages();
+    pages.remove("SUMMARY.md");
+
+    let listed: BTreeSet<String> = links(&summary).map(str::to_owned).collect();
+
+    assert_eq!(listed, pages, "the summary and the folder differ");
+}
+
+/// The last column of a rule names files, and behind each the tests or scenarios in it.
+#[test]
+fn every_rule_of_win32_is_held_by_tests_that_exist() {
+    let text = fs::read_to_string(project().join("docs/WIN32.md")).unwrap();
+    let mut rules = 0;
+
+    for row in text.lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let ["", situation, _, held_by, ""] = cells[..] else {
+            continue;
+        };
+        if ["held by", "---"].contains(&held_by) {
+            continue;
+        }
+        assert!(held_by.contains('`'), "nothing holds: {situation}");
+        let mut file = None;
+        for quoted in held_by.split('`').skip(1).step_by(2) {
+            if quoted.contains('/') {
+                let source = fs::read_to_string(project().join(quoted));
+                file = Some(source.unwrap_or_else(|error| panic!("{quoted}: {error}")));
+            } else {
+                let source = file.as_deref().expect("a file stands before its tests");
+                assert!(
+                    defines(source, quoted),
+                    "no test {quoted} where it is said to be, for: {situation}"
+                );
+            }
+        }
+        rules += 1;
+    }
+
+    assert!(rules > 100, "only {rules} rules are listed");
+}
+
+/// Returns whether a Rust source has a function, or a golden file a scenario, of this name.
+fn defines(source: &str, name: &str) -> bool {
+    let function = format!("fn {name}(");
+    let scenario = format!("scenario {name}");
+    source
+        .lines()
+        .map(str::trim)
+        .any(|line| line.starts_with(&function) || line == scenario)
+}
+
+/// Returns where the links of a document lead.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1);
+    targets.filter_map(|rest| Some(rest.split_once(')')?.0))
+}
+
+/// Returns the documents, by their paths in the project.
+fn documents() -> Vec<String> {
+    let top = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ];
+    let pages = pages();
+    let pages = pages.iter().map(|page| format!("docs/{page}"));
+    top.into_iter().map(str::to_owned).chain(pages).collect()
+}
+
+/// Returns the names of the pages in `docs/`.
+fn pages() -> BTreeSet<String> {
+    let entries = fs::read_dir(project().join("docs")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let pages = paths.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let names = pages.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    names.collect()
 }
 
 /// Returns every source file of the crates.
