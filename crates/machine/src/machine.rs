@@ -534,6 +534,11 @@ impl<W: Watch> Machine<W> {
         ]
         .into_iter()
         .find_map(|(range, purpose)| range.contains(&addr).then_some(purpose))
+        .or_else(|| {
+            let mut others = self.threads.iter();
+            let is_stack = others.any(|thread| thread.stack.contains(&addr));
+            is_stack.then_some("another thread's stack")
+        })
     }
 
     /// Returns the dwords at the top of the stack, as far as they can be read.
