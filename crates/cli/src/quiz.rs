@@ -183,10 +183,14 @@ fn object(exam: &Exam, answers: Answers) -> Value {
 }
 
 const STYLE: &str = "
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem; }
-pre { background: #f4f4f4; padding: .6rem; overflow-x: auto; } section { break-inside: avoid; }
-.room { border-bottom: 1px solid #888; height: 1.6rem; } li { margin: .6rem 0; }
-@media print { body { margin: 0; } pre { border: 1px solid #ccc; } }
+:root { --paper: #fff; --ink: #1a1a1a; --given: #f4f4f4; --grid: #888; }
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #14171a; --ink: #e8e8e8; --given: #22272c; } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 48rem; margin: 2rem auto; padding: 0 1rem;
+  background: var(--paper); color: var(--ink); }
+pre { background: var(--given); padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; break-after: avoid; }
+h2 { break-after: avoid; } .room { border-bottom: 1px solid var(--grid); height: 1.6rem; }
+li { margin: .6rem 0; break-inside: avoid; }
+@media print { body { margin: 0; max-width: none; } pre { border: 1px solid #ccc; } }
 ";
 
 fn page(exam: &Exam, answers: Answers) -> String {
@@ -217,7 +221,8 @@ fn page(exam: &Exam, answers: Answers) -> String {
         body += "</ol>\n</section>\n";
     }
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Exercises, seed {}</title>\n\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>Exercises, seed {}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
         exam.seed
     )
