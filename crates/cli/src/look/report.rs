@@ -15,10 +15,16 @@ use crate::interrupt;
 use crate::look::report::book::Book;
 use crate::output::WholeFile;
 
-/// The page, with a place for the data.
+/// The page, with places for the style, the script and the data.
 const PAGE: &str = include_str!("report/page.html");
-/// What stands in the page at that place.
-const PLACE: &str = "@DATA@";
+const STYLE: &str = include_str!("report/style.css");
+const SCRIPT: &str = concat!(
+    include_str!("report/common.js"),
+    include_str!("report/timeline.js"),
+    include_str!("report/space.js"),
+    include_str!("report/walk.js"),
+    include_str!("report/tables.js"),
+);
 /// Calls that change the address space, by how their names begin.
 const MEMORY_CALLS: [&str; 9] = [
     "Virtual",
@@ -84,9 +90,9 @@ impl Reporter {
                 }
                 Pause::Breakpoint { .. } => {}
                 Pause::Ended(outcome) => {
-                    self.book
-                        .borrow_mut()
-                        .see_map("the end", machine.address_map());
+                    let mut book = self.book.borrow_mut();
+                    book.instructions = machine.instructions();
+                    book.see_map("the end", machine.address_map());
                     return outcome;
                 }
             }
@@ -107,7 +113,11 @@ impl Reporter {
         let data = data::of(&self.book.borrow(), machine, outcome, program);
         // Nothing in the data can end the element that it stands in.
         let data = data.to_string().replace('<', "\\u003c");
-        let page = PAGE.replace(PLACE, &data);
+        // The data comes last: what looks like a place in it is none.
+        let page = PAGE
+            .replace("@STYLE@", STYLE)
+            .replace("@SCRIPT@", SCRIPT)
+            .replace("@DATA@", &data);
         if let Some(mut file) = self.file.borrow_mut().take() {
             file.write_all(page.as_bytes()).context(WHAT)?;
             file.finish().context(WHAT)?;
