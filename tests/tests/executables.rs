@@ -181,6 +181,13 @@ fn sections_outside_of_the_image_and_of_the_file_are_named() {
     let error = Program::from_pe(&bytes).unwrap_err();
     assert!(matches!(error, PeReadError::Outside { .. }), "{error}");
 
+    // So many bytes cannot even be rounded up to pages.
+    let mut bytes = executable("outside.asm");
+    let at = pe(&bytes) + offset::SECTIONS + 8;
+    put(&mut bytes, at, u32::MAX);
+    let error = Program::from_pe(&bytes).unwrap_err();
+    assert!(error.to_string().starts_with("VirtualSize at"), "{error}");
+
     let mut bytes = executable("outside.asm");
     let at = pe(&bytes) + offset::SECTIONS + 20;
     put(&mut bytes, at, 0x7000_0000);

@@ -356,17 +356,22 @@ impl<'a> Headers<'a> {
             let expected = "sections start on multiples of 1000h";
             return Err(wrong("VirtualAddress", at + 12, offset, expected));
         }
-        let size = if virtual_size == 0 {
-            raw_size
+        let (size, size_field) = if virtual_size == 0 {
+            (raw_size, Field::new("SizeOfRawData", at + 16))
         } else {
-            virtual_size
+            (virtual_size, Field::new("VirtualSize", at + 8))
         };
+        let whole_pages = size.checked_next_multiple_of(PAGE_SIZE);
+        let whole_pages = whole_pages.ok_or(PeReadError::Outside {
+            field: size_field,
+            value: size,
+        })?;
         // Windows rounds the place in the file down to a sector.
         let raw_at = u64::from(raw_at) & !0x1FF;
         let raw_size = if raw_at == 0 {
             0
         } else {
-            raw_size.min(size.next_multiple_of(PAGE_SIZE))
+            raw_size.min(whole_pages)
         };
         let available = (self.file.0.len() as u64).saturating_sub(raw_at);
         // The last section may be cut to what of it is in use.
