@@ -92,6 +92,8 @@ fn malformed_lines_and_broken_programs_are_shown_and_fail() {
         (";! at agian: eax = 1\n", "there is a label `again`"),
         (";! at count: eax = 1\n", "`count` is a label of data"),
         (";! at again+1: eax = 1\n", "control never comes there"),
+        // The place is one byte of two that are one character.
+        (";! exit é\n", "this character means nothing here"),
         (";! exit 3\nnonsense here\n", "error[A2"),
     ];
     for (lines, message) in cases {

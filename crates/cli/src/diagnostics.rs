@@ -110,7 +110,18 @@ fn excerpt(line: &[u8], column: u32, len: u32) -> (String, std::ops::Range<usize
     };
     let start = (start - skipped).min(shown.len());
     let end = (end - skipped).clamp(start, shown.len());
-    (shown, start..end)
+    let range = whole_characters(&shown, start..end);
+    (shown, range)
+}
+
+/// Returns a stretch of a text with all of the characters that it has a byte of.
+fn whole_characters(text: &str, range: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let before = (0..=range.start).rev();
+    let after = range.end..=text.len();
+    let is_boundary = |&at: &usize| text.is_char_boundary(at);
+    let start = before.into_iter().find(is_boundary).unwrap_or(0);
+    let end = after.into_iter().find(is_boundary).unwrap_or(text.len());
+    start..end
 }
 
 fn printable(byte: u8) -> char {
