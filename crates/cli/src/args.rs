@@ -26,7 +26,7 @@ Exit codes:
     2  the command line is wrong
   120  the program was ended by an exception that nobody handled
   121  the program reached an instruction or a function that is not emulated
-  122  --max-insns was reached, or every thread waits for ever
+  122  --max-insns was reached, every thread waits for ever, or calls lead only to calls
   123  the program cannot be read, assembled or loaded
   125  a file that was asked for cannot be written, or an address not be listened at
   130  Ctrl-C has ended the run; what was asked for is written as far as the run came";

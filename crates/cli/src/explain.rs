@@ -52,6 +52,16 @@ pub(crate) fn print<W: Watch>(machine: &Machine<W>, outcome: &Outcome) {
             eprintln!("{}: interrupted after {count} instructions", red("error"));
             print_place(machine);
         }
+        Outcome::EndlessCalls { calls } => {
+            eprintln!(
+                "{}: stopped after {calls} calls of the system without an instruction between them",
+                red("error")
+            );
+            eprintln!(
+                "{}: do return addresses on the stack, or a context, lead to functions?",
+                green("help")
+            );
+        }
         Outcome::BudgetExceeded => {
             let count = machine.instructions();
             eprintln!(

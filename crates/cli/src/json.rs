@@ -40,6 +40,7 @@ pub(crate) fn result<W: Watch>(machine: &Machine<W>, outcome: &Outcome, output: 
         }),
         Outcome::BudgetExceeded | Outcome::Interrupted => json!({ "eip": machine.eip() }),
         Outcome::Deadlock { threads } => json!({ "threads": threads }),
+        Outcome::EndlessCalls { calls } => json!({ "calls": calls }),
     };
     if let (Value::Object(object), Value::Object(details)) = (&mut object, details) {
         object.extend(details);
@@ -56,6 +57,7 @@ pub(crate) fn name(outcome: &Outcome) -> &'static str {
         Outcome::BudgetExceeded => "budget_exceeded",
         Outcome::Interrupted => "interrupted",
         Outcome::Deadlock { .. } => "deadlock",
+        Outcome::EndlessCalls { .. } => "endless_calls",
     }
 }
 

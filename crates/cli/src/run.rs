@@ -254,7 +254,9 @@ pub(crate) fn exit_code(outcome: &Outcome, whose: ExitCodeOf) -> u8 {
         Outcome::Exited { code } => code.to_le_bytes()[0],
         Outcome::Exception(_) => EXIT_EXCEPTION,
         Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => EXIT_NOT_EMULATED,
-        Outcome::BudgetExceeded | Outcome::Deadlock { .. } => EXIT_BUDGET,
+        Outcome::BudgetExceeded | Outcome::Deadlock { .. } | Outcome::EndlessCalls { .. } => {
+            EXIT_BUDGET
+        }
         Outcome::Interrupted => EXIT_INTERRUPTED,
     }
 }

@@ -135,9 +135,9 @@ impl<'a> Debuggee<'a> {
                 Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => {
                     Reason::Terminated(Signal::SIGSYS)
                 }
-                Outcome::BudgetExceeded | Outcome::Deadlock { .. } => {
-                    Reason::Terminated(Signal::SIGXCPU)
-                }
+                Outcome::BudgetExceeded
+                | Outcome::Deadlock { .. }
+                | Outcome::EndlessCalls { .. } => Reason::Terminated(Signal::SIGXCPU),
                 Outcome::Interrupted => Reason::Terminated(Signal::SIGINT),
             },
             Stop::Beginning => Reason::ReplayLog {

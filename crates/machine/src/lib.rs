@@ -103,7 +103,7 @@ pub use load::LoadError;
 pub use local::ThreadLocalError;
 pub use machine::{
     Aslr, DEFAULT_PROGRAM_NAME, DEFAULT_RAM_BYTES, DEFAULT_STACK_COMMIT_BYTES,
-    DEFAULT_STACK_RESERVE_BYTES, Machine, MachineConfig, MissingCall, Outcome,
+    DEFAULT_STACK_RESERVE_BYTES, MAX_CALLS_IN_A_ROW, Machine, MachineConfig, MissingCall, Outcome,
 };
 pub use map::MapEntry;
 pub use page::PageReport;

@@ -21,7 +21,7 @@ use crate::layout::{
 };
 use crate::linux::Linux;
 use crate::local::ThreadLocalError;
-use crate::machine::{Aslr, Machine, MachineConfig};
+use crate::machine::{Aslr, CallRow, Machine, MachineConfig};
 use crate::objects::{Object, Objects};
 use crate::program::{
     FromImageError, ImportName, PartRights, Platform, Program, ProgramImport, StackSize,
@@ -190,6 +190,7 @@ impl<W: Watch> Machine<W> {
             refused: Vec::new(),
             dying: None,
             error_mode: 0,
+            call_row: CallRow::default(),
             stops: Stops::default(),
             linux: Linux::new(program.platform),
         };

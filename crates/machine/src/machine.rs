@@ -115,6 +115,42 @@ pub enum Outcome {
         /// How many there are.
         threads: u32,
     },
+    /// Functions of the system lead to each other, and no instruction is executed between them: the
+    /// program has made a circle of them, on its stack or by a context, which no count of
+    /// instructions ends.
+    EndlessCalls {
+        /// How many calls there were: [`MAX_CALLS_IN_A_ROW`].
+        calls: u32,
+    },
+}
+
+/// Calls of the system without an instruction between them after which a run ends. No program makes
+/// more than a few: a function that is called as another returns.
+pub const MAX_CALLS_IN_A_ROW: u32 = 1 << 16;
+
+/// Calls of the system since the last instruction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallRow {
+    /// How many instructions had been executed then.
+    instructions: u64,
+    calls: u32,
+}
+
+impl CallRow {
+    /// Counts a call.
+    fn add(&mut self, instructions: u64) -> Result<(), Outcome> {
+        if self.instructions != instructions {
+            *self = Self {
+                instructions,
+                calls: 0,
+            };
+        }
+        if self.calls >= MAX_CALLS_IN_A_ROW {
+            return Err(Outcome::EndlessCalls { calls: self.calls });
+        }
+        self.calls += 1;
+        Ok(())
+    }
 }
 
 /// A call of a function that is not emulated.
@@ -183,6 +219,8 @@ pub struct Machine<W: Watch> {
     pub(crate) fiber_local: BTreeMap<u32, u32>,
     /// What `SetErrorMode` has set.
     pub(crate) error_mode: u32,
+    /// Calls of which no instruction has ended the row.
+    pub(crate) call_row: CallRow,
     /// Where a run pauses.
     pub(crate) stops: Stops,
     /// What is kept for a program of Linux.
@@ -258,7 +296,10 @@ impl<W: Watch> Machine<W> {
     /// Answers an exit of the processor, up to an exception that the program is to be told.
     pub(crate) fn settle(&mut self, exit: Exit) -> Result<Option<Raise>, Outcome> {
         match exit {
-            Exit::HostCall { addr } => self.answer_call(addr),
+            Exit::HostCall { addr } => {
+                self.call_row.add(self.cpu.instructions())?;
+                self.answer_call(addr)
+            }
             Exit::Exception { exception, .. } if exception.vector == SYSTEM_CALL => {
                 self.answer_system_call().map(|()| None)
             }

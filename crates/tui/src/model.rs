@@ -373,6 +373,7 @@ fn told(stop: &Stop) -> String {
             Outcome::BudgetExceeded => "the budget is used up".to_owned(),
             Outcome::Interrupted => "the run was interrupted".to_owned(),
             Outcome::Deadlock { threads } => format!("all {threads} threads wait for ever"),
+            Outcome::EndlessCalls { calls } => format!("{calls} calls, and no instruction between"),
         },
         Stop::Beginning => "this is the beginning".to_owned(),
     }

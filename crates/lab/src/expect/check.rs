@@ -378,7 +378,7 @@ impl Trial<'_> {
             Outcome::UnsupportedInstruction(_) | Outcome::MissingFunction(_) => {
                 wanted == Ending::NotEmulated
             }
-            Outcome::BudgetExceeded => wanted == Ending::Budget,
+            Outcome::BudgetExceeded | Outcome::EndlessCalls { .. } => wanted == Ending::Budget,
             Outcome::Deadlock { .. } => wanted == Ending::Deadlock,
         };
         let miss = || Miss::new(describe::outcome(end.outcome, self.subject.debug));

@@ -29,6 +29,9 @@ pub(crate) fn outcome(outcome: &Outcome, debug: &DebugInfo) -> String {
         Outcome::BudgetExceeded => "the instructions of the budget are used up".to_owned(),
         Outcome::Interrupted => "the run was interrupted".to_owned(),
         Outcome::Deadlock { threads } => format!("{threads} threads wait, and nobody can end it"),
+        Outcome::EndlessCalls { calls } => {
+            format!("{calls} calls were made without an instruction between them")
+        }
     }
 }
 

@@ -213,6 +213,9 @@ fn explain(verdict: &Verdict, report: &mut Report) {
         Outcome::Deadlock { threads } => {
             lines.push(format!("all {threads} threads wait, and nobody can end it"));
         }
+        Outcome::EndlessCalls { calls } => lines.push(format!(
+            "stopped after {calls} calls without an instruction between them"
+        )),
     }
     report.explanation = bounded(&lines);
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::api::Modules;
 use crate::linux::Linux;
-use crate::machine::Machine;
+use crate::machine::{CallRow, Machine};
 use crate::objects::Objects;
 use crate::program::{StackSize, ThreadLocal};
 use crate::raise::RefusedAccess;
@@ -70,6 +70,7 @@ pub(super) struct Snapshot {
     fiber_local: BTreeMap<u32, u32>,
     error_mode: u32,
     linux: Linux,
+    call_row: CallRow,
     /// Bytes of host memory that came with this snapshot, about.
     own_bytes: u64,
     /// What of them is no page.
@@ -121,6 +122,7 @@ impl Snapshot {
             fiber_local,
             error_mode,
             linux,
+            call_row,
             stops: _,
         } = machine;
         let (pages, copied) = pages(machine, before.map(|before| &before.pages));
@@ -153,6 +155,7 @@ impl Snapshot {
             fiber_local: fiber_local.clone(),
             error_mode: *error_mode,
             linux: linux.clone(),
+            call_row: *call_row,
             own_bytes: (copied + stored) * u64::from(PAGE_SIZE) + tables_bytes,
             tables_bytes,
         })
@@ -196,6 +199,7 @@ impl Snapshot {
         machine.fiber_local.clone_from(&self.fiber_local);
         machine.error_mode = self.error_mode;
         machine.linux = self.linux.clone();
+        machine.call_row = self.call_row;
         Ok(())
     }
 

@@ -141,6 +141,7 @@ fn code(outcome: Outcome) -> Result<u32, String> {
             ))
         }
         Outcome::Deadlock { threads } => Err(format!("all {threads} threads wait for ever")),
+        Outcome::EndlessCalls { calls } => Err(format!("{calls} calls without an instruction")),
         Outcome::BudgetExceeded | Outcome::Interrupted => {
             Err(format!("still running after {BUDGET} instructions"))
         }
