@@ -36,7 +36,7 @@ mod threads;
 mod time;
 mod tls;
 
-pub use libraries::MissingFunction;
+pub use libraries::{MissingFunction, emulated_functions};
 pub(crate) use libraries::{Modules, RETURN_ADDRESS, Target};
 
 use pagefault_cpu::Reg;

@@ -91,7 +91,7 @@ pub use pagefault_asm as asm;
 pub use pagefault_cpu as cpu;
 pub use pagefault_vmm as vmm;
 
-pub use api::MissingFunction;
+pub use api::{MissingFunction, emulated_functions};
 pub use console::{Console, Stream};
 pub use debug::{DebugInfo, NearSymbol, SourceLine};
 pub use files::{Creation, FileError, FileInfo, FileMode, FilePath, Files, NoFiles, OpenFile};

@@ -8,7 +8,16 @@ use crate::api::table::{Library, Table};
 use crate::api::{Convention, Function};
 use crate::layout::{API_SLOT_BYTES, MODULE_BYTES, SYSTEM_BASE};
 use crate::system::SystemCode;
-use crate::watch::Watch;
+use crate::watch::{Listener, Watch};
+
+/// Returns the functions that are emulated: the file name of the library in lower case, and the name
+/// of the function or datum.
+pub fn emulated_functions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Table::<Listener>::LIBRARIES.iter().flat_map(|library| {
+        let functions = library.functions.iter();
+        functions.map(|function| (library.name, function.name))
+    })
+}
 
 /// A library of the system, by its place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
