@@ -8,23 +8,17 @@
     reason = "random numbers are cut to size, and the model's counts are small"
 )]
 
+mod check;
 mod model;
 mod naive;
 mod operation;
 
-use pagefault_mmu::{
-    AccessKind, FrontArray, Geometry, Index, LevelId, LinearAddr, Mmu, MmuConfig, Observer,
-    PageFault, PageSizes, PhysMemory, Policy, TlbConfig,
-};
+use pagefault_mmu::{FrontArray, Geometry, Index, MmuConfig, PageSizes, Policy, TlbConfig};
 
-use model::Model;
-use operation::{Generator, RAM_BYTES, apply_to_mmu, apply_to_model};
+use operation::Generator;
 
 /// Operations for each configuration and front array.
 const STEPS: u32 = 120_000;
-/// How often memory and the TLB are compared as a whole.
-const MEMORY_PERIOD: u32 = 997;
-const CONTENTS_PERIOD: u32 = 61;
 
 const POLICIES: [Policy; 6] = [
     Policy::Lru,
@@ -96,137 +90,15 @@ fn no_tlb_at_all_equals_the_reference() {
     check(&config(only_directory), 32);
 }
 
-/// Counts what an observer is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Told {
-    hits: [u64; LevelId::COUNT],
-    misses: [u64; LevelId::COUNT],
-    evictions: [u64; LevelId::COUNT],
-    walk_steps: u64,
-    faults: u64,
-}
-
-impl Observer for Told {
-    fn look_up(&mut self, level: LevelId, _: LinearAddr, _: AccessKind, hit: bool) {
-        let counts = if hit {
-            &mut self.hits
-        } else {
-            &mut self.misses
-        };
-        counts[level as usize] += 1;
-    }
-
-    fn walk_step(&mut self, _: LinearAddr, _: &pagefault_mmu::Step) {
-        self.walk_steps += 1;
-    }
-
-    fn evict(&mut self, level: LevelId, _: LinearAddr) {
-        self.evictions[level as usize] += 1;
-    }
-
-    fn fault(&mut self, _: &PageFault) {
-        self.faults += 1;
-    }
-}
-
 fn check(config: &MmuConfig, seed: u32) {
     for front in [FrontArray::On, FrontArray::Off] {
         let config = MmuConfig {
             front,
             ..config.clone()
         };
-        run(&config, seed);
+        let operations = Generator::new(seed, STEPS);
+        check::run(&config, operations, &format!("seed {seed}"));
     }
-}
-
-fn run(config: &MmuConfig, seed: u32) {
-    let mem = PhysMemory::new(RAM_BYTES).unwrap();
-    let mut mmu = Mmu::with_observer(mem, config, Told::default()).unwrap();
-    let mut model = Model::new(RAM_BYTES, config);
-    let mut generator = Generator::new(seed);
-
-    for step in 0..STEPS {
-        let operation = generator.next_operation();
-        let found = apply_to_mmu(&mut mmu, &operation);
-        let expected = apply_to_model(&mut model, &operation, &found);
-        let place = || format!("{config:?}\nseed {seed}, step {step}: {operation:?}");
-        assert_eq!(found, expected, "{}", place());
-        assert_eq!(mmu.statistics(), model.statistics, "{}", place());
-        assert_eq!(mmu.control().cr2(), model.cr2, "{}", place());
-        if step % CONTENTS_PERIOD == 0 {
-            compare_contents(&mmu, &model, &place);
-        }
-        if step % MEMORY_PERIOD == 0 || step + 1 == STEPS {
-            compare_memory(&mmu, &model, &place);
-        }
-    }
-    compare_told(&mmu, &place_of(config, seed));
-}
-
-fn place_of(config: &MmuConfig, seed: u32) -> String {
-    format!("{config:?}\nseed {seed}")
-}
-
-fn compare_contents(mmu: &Mmu<Told>, model: &Model, place: &dyn Fn() -> String) {
-    let mut expected = Vec::new();
-    for (level, naive) in LevelId::ALL.into_iter().zip(model.levels()) {
-        for (array, set, way, held) in naive.contents() {
-            let page = (held.first, held.size, held.frame & 0x0FFF_FFFF);
-            expected.push((level, array, set, way, page, held.rights, held.memory_type));
-        }
-    }
-    let found: Vec<_> = mmu
-        .tlb_entries()
-        .map(|entry| {
-            let page = (entry.page.bits(), entry.size, entry.frame.bits());
-            let (set, way) = (entry.set, entry.way);
-            (
-                entry.level,
-                entry.array,
-                set,
-                way,
-                page,
-                entry.rights,
-                entry.memory_type,
-            )
-        })
-        .collect();
-    assert_eq!(found, expected, "{}", place());
-}
-
-fn compare_memory(mmu: &Mmu<Told>, model: &Model, place: &dyn Fn() -> String) {
-    for number in 0..mmu.mem().frame_count() {
-        let frame = pagefault_mmu::FrameNumber::new(number).unwrap();
-        let is_equal = mmu.mem().frame(frame) == model.mem().frame(frame);
-        assert!(is_equal, "{frame:?} differs: {}", place());
-    }
-}
-
-/// Compares what the observer was told since the last reset with what was counted.
-fn compare_told(mmu: &Mmu<Told>, place: &str) {
-    let told = mmu.observer();
-    let counted = mmu.statistics();
-    for level in LevelId::ALL {
-        let counts = counted.level(level);
-        let told_of = |counts: &[u64; LevelId::COUNT]| counts[level as usize];
-        assert_eq!(
-            told_of(&told.hits),
-            counts.hits.total(),
-            "{level:?} {place}"
-        );
-        assert_eq!(
-            told_of(&told.misses),
-            counts.misses.total(),
-            "{level:?} {place}"
-        );
-        assert_eq!(
-            told_of(&told.evictions),
-            counts.evictions,
-            "{level:?} {place}"
-        );
-    }
-    assert_eq!(told.faults, counted.faults(), "{place}");
-    assert!(told.walk_steps >= counted.walk_references, "{place}");
 }
 
 fn config(tlb: TlbConfig) -> MmuConfig {

@@ -97,24 +97,58 @@ pub(crate) enum Outcome {
     Written(BTreeSet<FrameNumber>),
 }
 
+/// What the numbers are that decide about operations.
+enum Numbers {
+    /// Random ones, for so many operations.
+    Random { left: u32 },
+    /// Those that these bytes say, until they end.
+    Bytes(std::vec::IntoIter<u8>),
+}
+
 /// Draws operations. They do not depend on what they give, so that front arrays can be compared.
 pub(crate) struct Generator {
     state: u64,
+    numbers: Numbers,
     started: u32,
     /// Pages that are accessed again and again, as directory and table bits.
     hot: [u32; HOT_PAGES],
 }
 
+impl Iterator for Generator {
+    type Item = Operation;
+
+    fn next(&mut self) -> Option<Operation> {
+        match &mut self.numbers {
+            Numbers::Random { left } => *left = left.checked_sub(1)?,
+            Numbers::Bytes(bytes) if bytes.as_slice().is_empty() => return None,
+            Numbers::Bytes(_) => {}
+        }
+        Some(self.next_operation())
+    }
+}
+
 impl Generator {
-    pub(crate) fn new(seed: u32) -> Self {
+    /// Draws so many operations.
+    pub(crate) fn new(seed: u32, operations: u32) -> Self {
         Self {
             state: u64::from(seed) << 32 | 0x9E37_79B9,
+            numbers: Numbers::Random { left: operations },
             started: 0,
             hot: [0; HOT_PAGES],
         }
     }
 
-    pub(crate) fn next_operation(&mut self) -> Operation {
+    /// Takes operations from bytes, of which the first is the seed of the tables to begin with.
+    #[allow(dead_code, reason = "the fuzz target of the MMU uses it")]
+    pub(crate) fn from_bytes(data: &[u8]) -> Self {
+        let (seed, rest) = data.split_first().unwrap_or((&0, &[]));
+        Self {
+            numbers: Numbers::Bytes(rest.to_vec().into_iter()),
+            ..Self::new(u32::from(*seed), 0)
+        }
+    }
+
+    fn next_operation(&mut self) -> Operation {
         // Begin with tables and registers that make sense.
         if self.started < STARTING {
             self.started += 1;
@@ -144,7 +178,7 @@ impl Generator {
         }
     }
 
-    fn next(&mut self) -> u64 {
+    fn random(&mut self) -> u64 {
         self.state = self
             .state
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -153,7 +187,19 @@ impl Generator {
     }
 
     fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        let has_started = self.started >= STARTING;
+        let number = match &mut self.numbers {
+            Numbers::Bytes(bytes) if has_started => {
+                let mut byte = || u64::from(bytes.next().unwrap_or(0));
+                if limit <= 256 {
+                    byte()
+                } else {
+                    byte() | byte() << 8
+                }
+            }
+            _ => self.random(),
+        };
+        number % limit
     }
 
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
