@@ -71,11 +71,11 @@ fn a_full_disk_is_told_for_every_file_that_a_run_writes() {
         assert!(message.contains("cannot write"), "{option:?}: {message}");
         assert!(message.contains("No space left"), "{option:?}: {message}");
     }
-    for command in ["asm", "map"] {
+    for (command, option) in [("asm", "-o"), ("map", "--svg")] {
         let output = pagefault()
             .arg(command)
             .arg(&program)
-            .args(["-o", FULL])
+            .args([option, FULL])
             .output()
             .unwrap();
         assert_eq!(

@@ -9,9 +9,10 @@ use pagefault_gdb::{End, ServeError, Symbol, SymbolKind, serve, symbol_file};
 use pagefault_machine::{Outcome, Recording, Stop, Stops};
 
 use crate::args::RunCommand;
+use crate::explain;
+use crate::output::WholeFile;
 use crate::recorded::{self, Recorded};
 use crate::run::{EXIT_NO_PROGRAM, Terminal, exit_code};
-use crate::{explain, output};
 
 /// The command line is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -104,5 +105,5 @@ fn write_symbols(path: &Path, symbols: &[ImageSymbol]) -> anyhow::Result<()> {
     });
     let named: Vec<_> = named.collect();
     let file = symbol_file(&named, first..last.saturating_add(1));
-    output::write_file(path, &file).context("cannot write the labels")
+    WholeFile::create("the labels to ", path)?.fill(&file)
 }

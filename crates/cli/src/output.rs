@@ -28,20 +28,15 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 ///
 /// It cannot be written.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file = WholeFile::create(path)?;
-    let written = file.write_all(bytes);
-    written.with_context(|| cannot_write(path))?;
-    file.finish()
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
+    WholeFile::create("", path)?.fill(bytes)
 }
 
 /// A file that gets its name when it is complete. Until then, and if it never is, nothing is under
 /// that name but what was there before.
 #[derive(Debug)]
 pub(crate) struct WholeFile {
+    /// What an error says that cannot be done.
+    failure: String,
     path: PathBuf,
     target: Target,
 }
@@ -55,22 +50,38 @@ enum Target {
 }
 
 impl WholeFile {
-    /// Begins a file.
+    /// Begins a file; an error says that `what`, as in "the report to ", cannot be written.
     ///
     /// # Errors
     ///
     /// Its folder is not there or cannot be written, or the name is that of a folder.
-    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn create(what: &str, path: &Path) -> anyhow::Result<Self> {
+        let failure = format!("cannot write {what}{}", path.display());
         // A link stays one; what it leads to is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let target = if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
             let opened = OpenOptions::new().write(true).open(&path);
-            Target::Direct(BufWriter::new(opened.with_context(|| cannot_write(&path))?))
+            Target::Direct(BufWriter::new(opened.context(failure.clone())?))
         } else {
-            let file = beside(&path).with_context(|| cannot_write(&path))?;
+            let file = beside(&path).context(failure.clone())?;
             Target::Beside(BufWriter::new(file))
         };
-        Ok(Self { path, target })
+        Ok(Self {
+            failure,
+            path,
+            target,
+        })
+    }
+
+    /// Writes all that the file is to hold, and finishes it.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub(crate) fn fill(mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        let written = self.write_all(bytes);
+        written.with_context(|| self.failure.clone())?;
+        self.finish()
     }
 
     /// Gives the file its name.
@@ -87,7 +98,7 @@ impl WholeFile {
                 .map(|_| ()),
             Target::Direct(mut file) => file.flush(),
         };
-        done.with_context(|| cannot_write(&self.path))
+        done.context(self.failure)
     }
 }
 
@@ -102,7 +113,12 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     // Others may read a result, as any file that a command writes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    // The name that it has for now means nothing to a user.
+    builder.tempfile_in(folder).map_err(|error| {
+        let reason = error.to_string();
+        let reason = reason.split(" at path ").next().unwrap_or_default();
+        io::Error::new(error.kind(), reason)
+    })
 }
 
 impl Write for WholeFile {

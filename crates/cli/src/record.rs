@@ -46,10 +46,9 @@ impl Recording {
 
     /// Begins a recording; one that ends in .zst is compressed.
     pub(crate) fn create(path: &Path, paging: Paging) -> anyhow::Result<Self> {
-        let what = || format!("cannot write the recording to {}", path.display());
-        let file = WholeFile::create(path).with_context(what)?;
+        let file = WholeFile::create("the recording to ", path)?;
         let sink = if path.extension().is_some_and(|ending| ending == COMPRESSED) {
-            Sink::Compressed(zstd::Encoder::new(file, ZSTD_LEVEL).with_context(what)?)
+            Sink::Compressed(zstd::Encoder::new(file, ZSTD_LEVEL).context("cannot compress")?)
         } else {
             Sink::Plain(file)
         };
@@ -74,7 +73,7 @@ impl Recording {
             recorder.name(&regions(program, symbols));
             let what = "cannot write the recording";
             let (sink, _) = recorder.finish().context(what)?;
-            sink.finish().context(what)?;
+            sink.finish()?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::args::Profile;
 use crate::json::SCHEMA;
+use crate::output::WholeFile;
 use crate::{files, map, output};
 
 /// The file has lines that are no steps.
@@ -131,8 +132,7 @@ pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<u8> {
     };
     output::print(&last)?;
     if let Some(path) = &arguments.tracker {
-        let what = "cannot write the tracker's report";
-        output::write_file(path, tracked.as_bytes()).context(what)?;
+        WholeFile::create("the tracker's report to ", path)?.fill(tracked.as_bytes())?;
     }
     Ok(if parsed.problems.is_empty() {
         0

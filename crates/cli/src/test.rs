@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::args::{Paging, Profile};
 use crate::files;
-use crate::output;
+use crate::output::WholeFile;
 use crate::run::EXIT_NO_PROGRAM;
 use crate::test::judge::{Judged, Judgement};
 
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &TestArguments) -> anyhow::Result<u8> {
     if let Some(path) = &arguments.junit {
         let what = || format!("cannot write the results to {}", path.display());
         let text = junit::text(&judged).with_context(what)?;
-        output::write_file(path, text.as_bytes()).with_context(what)?;
+        WholeFile::create("the results to ", path)?.fill(text.as_bytes())?;
     }
     let text = if arguments.json {
         format!("{:#}\n", report::json(&judged))

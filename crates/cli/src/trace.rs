@@ -45,10 +45,7 @@ impl TraceOutput {
     /// The file cannot be written.
     pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
         let sink = match path {
-            Some(path) => {
-                let what = || format!("cannot write the trace to {}", path.display());
-                Sink::File(WholeFile::create(path).with_context(what)?)
-            }
+            Some(path) => Sink::File(WholeFile::create("the trace to ", path)?),
             None => Sink::Terminal(BufWriter::new(io::stderr())),
         };
         Ok(Self(Rc::new(RefCell::new(State { sink, error: None }))))
@@ -69,7 +66,7 @@ impl TraceOutput {
             // A reader that has gone away has read what it wanted.
             (_, Some(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             (_, Some(error)) => Err(error).context(what),
-            (Sink::File(file), None) => file.finish().context(what),
+            (Sink::File(file), None) => file.finish(),
             (Sink::Terminal(_), None) => Ok(()),
         }
     }

@@ -4,11 +4,9 @@ mod book;
 mod data;
 
 use std::cell::RefCell;
-use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::Context;
 use pagefault_machine::{Catch, Event, Machine, Outcome, Pause, Topics, TraceSink, Watch};
 
 use crate::interrupt;
@@ -60,7 +58,7 @@ impl Reporter {
     ///
     /// The file cannot be written.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = WholeFile::create(path).context(WHAT)?;
+        let file = WholeFile::create("the report to ", path)?;
         Ok(Self {
             book: Rc::default(),
             file: Rc::new(RefCell::new(Some(file))),
@@ -118,16 +116,10 @@ impl Reporter {
             .replace("@STYLE@", STYLE)
             .replace("@SCRIPT@", SCRIPT)
             .replace("@DATA@", &data);
-        if let Some(mut file) = self.file.borrow_mut().take() {
-            file.write_all(page.as_bytes()).context(WHAT)?;
-            file.finish().context(WHAT)?;
-        }
-        Ok(())
+        let file = self.file.borrow_mut().take();
+        file.map_or(Ok(()), |file| file.fill(page.as_bytes()))
     }
 }
-
-/// What cannot be done if there is an error.
-const WHAT: &str = "cannot write the report";
 
 impl TraceSink for Reporter {
     fn event(&mut self, event: &Event) {
