@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use pagefault_machine::{PeReadError, Program};
-use pagefault_tests::command::pagefault;
+use pagefault_tests::command::{pagefault, project};
 
 const NO_PROGRAM: i32 = 123;
 const NOT_EMULATED: i32 = 121;
@@ -62,6 +62,43 @@ fn an_executable_of_ours_does_what_its_source_does() {
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
     assert_eq!(text(&direct.stdout), "value 42\r\n");
     assert_eq!((direct.stdout, direct.status), (again.stdout, again.status));
+}
+
+#[test]
+fn every_fixture_does_the_same_as_an_executable() {
+    const BUDGET: [&str; 2] = ["--max-insns", "100000000"];
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("executables");
+    fs::create_dir_all(&target).unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(project().join("fixtures/programs")).unwrap() {
+        let source = entry.unwrap().path();
+        if source.extension().is_none_or(|ending| ending != "asm") {
+            continue;
+        }
+        // Of the same name, since a program may ask for its own.
+        let program = target.join(source.with_extension("exe").file_name().unwrap());
+        let made = run(&[
+            "asm".as_ref(),
+            source.as_ref(),
+            "-o".as_ref(),
+            program.as_ref(),
+        ]);
+        assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+
+        let [direct, again] = [&source, &program].map(|path| {
+            let output = pagefault()
+                .arg("run")
+                .args(BUDGET)
+                .arg(path)
+                .output()
+                .unwrap();
+            (output.status.code(), text(&output.stdout))
+        });
+
+        assert_eq!(direct, again, "{}", source.display());
+        count += 1;
+    }
+    assert!(count > 80, "there are {count} programs");
 }
 
 #[test]

@@ -20,9 +20,13 @@ pub(crate) struct Function {
     pub(crate) arguments: usize,
 }
 
-/// Finds a function of the C library by the name that the SDK gives it: `crt_printf`. The SDK says
-/// nothing of its arguments.
+/// Finds a function of the C library by the name that the SDK gives it: `crt_printf`.
 fn prefixed(name: &str) -> Option<&'static Function> {
+    of_c(name.strip_prefix("crt_")?)
+}
+
+/// Finds a function of the C library by its exported name. Nothing is said of its arguments.
+fn of_c(name: &str) -> Option<&'static Function> {
     static C_FUNCTION: Function = Function {
         library: "msvcrt.dll",
         convention: Convention::Variable,
@@ -30,9 +34,14 @@ fn prefixed(name: &str) -> Option<&'static Function> {
     };
     static NAMES: OnceLock<HashSet<&'static str>> = OnceLock::new();
     let names = NAMES.get_or_init(|| C_NAMES.split_ascii_whitespace().collect());
-    names
-        .contains(name.strip_prefix("crt_")?)
-        .then_some(&C_FUNCTION)
+    names.contains(name).then_some(&C_FUNCTION)
+}
+
+/// Returns the library that exports a function, which a program may have declared itself.
+pub(crate) fn library_of(name: &str) -> Option<&'static str> {
+    find(name)
+        .or_else(|| of_c(name))
+        .map(|function| function.library)
 }
 
 /// Finds a function by its exported name.

@@ -205,5 +205,5 @@ pub fn windows_constant(name: &str) -> Option<u32> {
 
 /// Returns the library that exports a function, if the tables know it.
 pub(crate) fn library_of(name: &str) -> Option<&'static str> {
-    functions::find(name).map(|function| function.library)
+    functions::library_of(name)
 }
