@@ -63,7 +63,7 @@ impl Soak {
     /// # Errors
     ///
     /// The [`Finding`].
-    pub fn next(&mut self) -> Result<(), Finding> {
+    pub fn play_round(&mut self) -> Result<(), Finding> {
         let round = self.round;
         self.round += 1;
         let mut random = Random::new(round);
@@ -106,7 +106,7 @@ impl Soak {
         let mut told = begin;
         let mut findings = Vec::new();
         while begin.elapsed() < time && findings.len() < ENOUGH {
-            findings.extend(self.next().err());
+            findings.extend(self.play_round().err());
             if told.elapsed() >= MINUTE {
                 told = Instant::now();
                 each_minute(self);

@@ -17,7 +17,7 @@ fn rounds_of_random_programs_find_nothing() {
     for begin in [0, 1_000_000] {
         let mut soak = Soak::new(fixtures(), begin);
         for _ in 0..ROUNDS {
-            if let Err(finding) = soak.next() {
+            if let Err(finding) = soak.play_round() {
                 panic!("{finding}");
             }
         }

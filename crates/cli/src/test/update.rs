@@ -55,7 +55,7 @@ pub(crate) fn apply(judged: &[Judged]) -> anyhow::Result<Updated> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    output::write_file(path, &bytes)
+    output::write_file(path, bytes)
 }
 
 /// Returns a source with stretches replaced. Its other bytes stay as they are, line ends too.

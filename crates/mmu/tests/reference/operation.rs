@@ -143,7 +143,7 @@ impl Generator {
     pub(crate) fn from_bytes(data: &[u8]) -> Self {
         let (seed, rest) = data.split_first().unwrap_or((&0, &[]));
         Self {
-            numbers: Numbers::Bytes(rest.to_vec().into_iter()),
+            numbers: Numbers::Bytes(Vec::from(rest).into_iter()),
             ..Self::new(u32::from(*seed), 0)
         }
     }
