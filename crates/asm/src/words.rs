@@ -326,7 +326,6 @@ const OPERATORS: &[(&str, Operator)] = &[
     ("not", Operator::Not),
     ("offset", Operator::Offset),
     ("opattr", Operator::OpAttr),
-    (".type", Operator::OpAttr),
     ("or", Operator::Or),
     ("ptr", Operator::Ptr),
     ("seg", Operator::Seg),

@@ -130,6 +130,16 @@ fn a_procedure_gets_its_frame_and_gives_back_its_arguments() {
 }
 
 #[test]
+fn the_kind_of_an_operand_is_a_number() {
+    let body = "mov eax,.type ebx\nmov eax,opattr ebx\nmov eax,.TYPE (2+3)";
+
+    let expected = [
+        0xB8, 0x30, 0, 0, 0, 0xB8, 0x30, 0, 0, 0, 0xB8, 0x24, 0, 0, 0,
+    ];
+    assert_eq!(code(body), expected);
+}
+
+#[test]
 fn macros_build_texts_and_statements() {
     let source = "
         max macro a,b

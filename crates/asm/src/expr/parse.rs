@@ -175,6 +175,13 @@ impl Parser<'_, '_> {
                 let value = self.expression(power::SIGN)?;
                 self.negate(value, start)
             }
+            // `.type`: the dot is part of a word only where a line begins.
+            Some(TokenKind::Punct(Punct::Dot))
+                if self.line.bytes(start + 1).eq_ignore_ascii_case(b"type") =>
+            {
+                self.at += 1;
+                self.prefix_word(Operator::OpAttr)
+            }
             Some(TokenKind::Ident) => match self.word() {
                 Word::Operator(operator) => self.prefix_word(operator),
                 _ => self.postfix(),
