@@ -56,7 +56,9 @@ fn soak(subjects: Vec<Subject>, options: &Options) -> ExitCode {
     let mut soak = Soak::new(subjects, options.round);
     let mut memory = Vec::new();
     let findings = match options.rounds {
-        Some(rounds) => (0..rounds).filter_map(|_| soak.play_round().err()).collect(),
+        Some(rounds) => (0..rounds)
+            .filter_map(|_| soak.play_round().err())
+            .collect(),
         None => soak.run(Duration::from_secs(options.minutes * 60), |soak| {
             let kib = resident_kib();
             memory.extend(kib);

@@ -96,7 +96,7 @@ pub(super) struct Settings {
 }
 
 /// Instructions of a run of the digests.
-const FIXED_BUDGET: u64 = 2_000_000;
+const FIXED_BUDGET: u64 = 100_000;
 const PAGING_FILE_BYTES: u64 = 16 << 20;
 
 impl Settings {
