@@ -6,8 +6,9 @@ use std::fs;
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
+use crate::output;
 use crate::tlb::args::{Form, MergeArguments};
-use crate::tlb::{Failure, print, write_file};
+use crate::tlb::{Failure, write_file};
 
 /// Joins results line by line: geometries do not depend on each other, so that this is exact. A
 /// line that is in several files, as the LRU geometries of every shard of a sweep, is kept once.
@@ -43,8 +44,6 @@ pub(crate) fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     }
     match &arguments.output.out {
         Some(path) => write_file(path, &text),
-        None => print(&text)
-            .context("cannot write the result")
-            .map_err(Failure::Output),
+        None => output::print(&text).map_err(Failure::Output),
     }
 }

@@ -17,10 +17,6 @@ mod spec;
 mod sweep;
 pub(crate) mod table;
 
-use std::io::{self, Write};
-
-use anyhow::Context;
-
 use crate::interrupt::{self, EXIT_INTERRUPTED};
 pub(crate) use crate::tlb::args::TlbCommand;
 use crate::tlb::args::{Form, OutputArguments};
@@ -88,17 +84,9 @@ fn write(output: &OutputArguments, tables: &[Table]) -> Result<(), Failure> {
     };
     let written = match &output.out {
         Some(path) => output::write_file(path, text.as_bytes()),
-        None => print(&text).context("cannot write the result"),
+        None => output::print(&text),
     };
     written.map_err(Failure::Output)
-}
-
-/// Prints; a reader that has gone away, as `head` does, is no failure.
-fn print(text: &str) -> io::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
 }
 
 /// Writes a picture or a report.
