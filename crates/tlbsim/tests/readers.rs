@@ -227,6 +227,35 @@ fn regions_are_named_in_a_recording() {
 }
 
 #[test]
+fn fetches_over_the_end_of_the_address_space_read_back() {
+    // Each of them would carry from the base of fetches into that of data.
+    let records = [
+        Record::new(Op::Fetch, 0xFFFF_FFF0, 4),
+        Record::new(Op::Read, 0x0040_3000, 4),
+        Record::new(Op::Fetch, 0xFFFF_FFFE, 4),
+        Record::new(Op::Read, 0x0040_3004, 4),
+        Record::new(Op::Fetch, 2, 3),
+        Record::new(Op::Write, 0xFFFF_FFFC, 8),
+        Record::new(Op::Fetch, 0xFFFF_FFF0, 5),
+        Record::new(Op::Modify, 0x0000_0010, 2),
+        Record::new(Op::Fetch, 0xFFFF_FFFF, 1),
+        Record::new(Op::Read, 0x0000_0014, 4),
+        Record::new(Op::Fetch, 0, 1),
+        Record::new(Op::Read, 0x0000_0018, 4),
+    ];
+    let mut recorder = Recorder::new(Vec::new());
+    for record in &records {
+        recorder.record(record);
+    }
+    let (bytes, _) = recorder.finish().unwrap();
+
+    let (back, tally) = read_bytes(&bytes, None).unwrap();
+
+    assert_eq!(back, records);
+    assert_eq!(tally.bad, 0);
+}
+
+#[test]
 fn a_recording_that_is_cut_off_says_so() {
     let mut recorder = Recorder::new(Vec::new());
     (0..20_000_u64).for_each(|index| recorder.record(&Record::new(Op::Write, index * 64, 8)));
