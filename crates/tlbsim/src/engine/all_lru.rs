@@ -8,7 +8,7 @@
 //! above theirs, and the stacks are not touched.
 
 use crate::engine::page::{Page, PageMap, low_bits};
-use crate::engine::window::{Found, WINDOW, Window};
+use crate::engine::window::{CHUNK, Pages, Seen, WINDOW, Window};
 
 /// The numbers of sets: 2^0 to 2^9.
 pub const SET_COUNTS: usize = MAX_SET_BITS as usize + 1;
@@ -24,8 +24,6 @@ pub const GEOMETRIES: usize = SET_COUNTS * WAYS;
 const WAYS: usize = MAX_WAYS as usize;
 /// Sets of all numbers of sets together.
 const ALL_SETS: usize = (1 << SET_COUNTS) - 1;
-/// Look-ups between two visits of the stacks.
-const CHUNK: usize = 1024;
 /// Bits of a code that says how two pages agree.
 const CODE_BITS: u32 = 4;
 /// Ways in which the pages above one in the window can agree with it.
@@ -79,32 +77,36 @@ impl<P: Page> AllLru<P> {
 
     /// Counts look-ups that stay in the window, and puts the others off: what they find does not
     /// change the window, and the loop is shorter without them.
-    fn run_window(&mut self, pages: &[P], late: &mut Vec<(P, Window<P>)>) {
-        let mut window = self.window;
+    fn run_window(&mut self, pages: &[P], late: &mut Vec<(P, Pages<P>)>) {
         let patterns = self.patterns.as_mut_slice();
-        for &page in pages {
-            let found = window.find(page);
-            if found.is_found() {
-                patterns[pattern(&window, page, found)] += 1;
-            } else {
-                late.push((page, window));
+        self.window.run(pages, |seen| match seen {
+            Seen::Again(count) => patterns[0] += count,
+            Seen::Swaps([first, second], count) => patterns[code(first, second, 0)] += count,
+            Seen::Other(page, window) => {
+                let [first, second, third, fourth] = window;
+                if page != third && page != fourth {
+                    late.push((page, window));
+                    return;
+                }
+                // All ones if the third page is above it: no branch to mispredict.
+                let is_above = usize::from(page == third).wrapping_sub(1);
+                let pattern = code(page, first, 0) | code(page, second, 1);
+                patterns[pattern | code(page, third, 2) & is_above] += 1;
             }
-            window.use_page(page, found);
-        }
-        self.window = window;
+        });
     }
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.
     #[inline(never)]
-    fn search(&mut self, page: P, window: Window<P>) {
+    fn search(&mut self, page: P, window: Pages<P>) {
         let mut agreeing = [0; SET_COUNTS];
-        for &newer in window.0.iter().filter(|&&newer| newer != P::NONE) {
+        for &newer in window.iter().filter(|&&newer| newer != P::NONE) {
             let bits = page.agreeing_bits(newer, MAX_SET_BITS) as usize;
             for (level, count) in agreeing.iter_mut().enumerate() {
                 *count += usize::from(level <= bits);
             }
         }
-        let leaving = window.last();
+        let [.., leaving] = window;
         let mut deepest = 0;
         for (level, newer) in agreeing.into_iter().enumerate() {
             let first = (1 << level) - 1;
@@ -155,18 +157,12 @@ impl<P: Page> AllLru<P> {
     }
 }
 
-/// Returns the codes of the pages that are above a page in the window: 0 for none, otherwise one
-/// more than the agreeing bits.
+/// Returns the code of a page that lies above one at a depth of the window, at its place in a
+/// pattern: one more than the agreeing bits. No page has code 0.
 #[inline(always)]
-fn pattern<P: Page>(window: &Window<P>, page: P, found: Found) -> usize {
-    let mut pattern = 0;
-    for depth in 0..WINDOW - 1 {
-        let bits = page.agreeing_bits(window.0[depth], MAX_SET_BITS) as usize;
-        // All ones for a page above, zero for this one and those below: no branch to mispredict.
-        let is_above = usize::from(found.0[depth]).wrapping_sub(1);
-        pattern |= ((bits + 1) & is_above) << (CODE_BITS as usize * depth);
-    }
-    pattern
+fn code<P: Page>(page: P, above: P, depth: u32) -> usize {
+    let bits = page.agreeing_bits(above, MAX_SET_BITS) as usize;
+    (bits + 1) << (CODE_BITS * depth)
 }
 
 /// Returns how many of the pages of a pattern share the set for 2^level sets.

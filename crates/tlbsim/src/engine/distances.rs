@@ -6,15 +6,12 @@
 
 use crate::engine::page::{Page, PageMap, low_bits};
 use crate::engine::positions::Positions;
-use crate::engine::window::{WINDOW, Window};
+use crate::engine::window::{CHUNK, Seen, WINDOW, Window};
 
 /// The shortest axis of positions.
 const MIN_AXIS: usize = 1 << 12;
 /// Positions of the axis for each page that is on it after a renewal.
 const AXIS_PER_PAGE: usize = 4;
-
-/// Look-ups between two visits of what is behind the window.
-const CHUNK: usize = 1024;
 
 /// Counts look-ups by stack distance. Memory grows with the pages that are touched, not with the
 /// look-ups.
@@ -69,24 +66,20 @@ impl<P: Page> StackDistances<P> {
     /// Counts look-ups that stay in the window, and puts the others off, each with the page that
     /// leaves the window by it: what they find does not change the window.
     fn run_window(&mut self, pages: &[P], late: &mut Vec<(P, P)>) {
-        let mut window = self.window;
-        let mut within = [0_u64; WINDOW];
-        for &page in pages {
-            let found = window.find(page);
-            for (count, is_within) in within.iter_mut().zip(found.0) {
-                *count += u64::from(is_within);
+        let histogram = self.histogram.as_mut_slice();
+        self.window.run(pages, |seen| match seen {
+            Seen::Again(count) => histogram[0] += count,
+            Seen::Swaps(_, count) => histogram[1] += count,
+            Seen::Other(page, [_, _, third, fourth]) => {
+                if page == third {
+                    histogram[2] += 1;
+                } else if page == fourth {
+                    histogram[3] += 1;
+                } else {
+                    late.push((page, fourth));
+                }
             }
-            if !found.is_found() {
-                late.push((page, window.last()));
-            }
-            window.use_page(page, found);
-        }
-        self.window = window;
-        let mut above = 0;
-        for (count, within) in self.histogram.iter_mut().zip(within) {
-            *count += within - above;
-            above = within;
-        }
+        });
     }
 
     /// Counts a look-up of a page that is not in the window, and takes in the page that leaves it.

@@ -1,28 +1,34 @@
-//! The pages used last, in registers.
+//! The pages used last, in front of what is slower to ask.
 //!
-//! Most look-ups go to one of the few pages used last. A [`Window`] keeps these in order of use
-//! without a branch; what is behind it is asked only when they do not have the page. A page leaves
-//! the window when it becomes the least recently used one in it, so pages arrive behind the window
-//! in the order of their last use.
+//! Most look-ups go to the page used last or to the one before it: programs copy from one page to
+//! another, and return to the stack. A [`Window`] takes these out of a stream, in two passes that have
+//! no branch, so that only the few others cost something; of those, it knows two pages more. A page
+//! leaves the window when it becomes the least recently used one in it, so pages arrive behind the
+//! window in the order of their last use.
 
 use crate::engine::page::Page;
 
 /// Pages in a window.
 pub(crate) const WINDOW: usize = 4;
+/// The most look-ups that are taken at once.
+pub(crate) const CHUNK: usize = 1024;
 
 /// The pages used last, the latest first.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window<P>(pub(crate) [P; WINDOW]);
+pub(crate) type Pages<P> = [P; WINDOW];
 
-/// How a page was found in a window: for each depth, whether it lies at that depth or above.
+/// The pages used last in a stream.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Found(pub(crate) [bool; WINDOW]);
+pub(crate) struct Window<P>(Pages<P>);
 
-impl Found {
-    #[inline(always)]
-    pub(crate) fn is_found(self) -> bool {
-        self.0[WINDOW - 1]
-    }
+/// Look-ups as a window tells of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Seen<P> {
+    /// That many went to the page used last.
+    Again(u64),
+    /// That many went, each, to the page used before the last: to these two, in turns.
+    Swaps([P; 2], u64),
+    /// One went to none of the two. The window was this, and may have the page.
+    Other(P, Pages<P>),
 }
 
 impl<P: Page> Window<P> {
@@ -30,36 +36,42 @@ impl<P: Page> Window<P> {
         Self([P::NONE; WINDOW])
     }
 
-    /// Returns at which depths, or above, the page lies.
+    /// Takes up to [`CHUNK`] look-ups. All others are told in their order; the sums of those that
+    /// went to one of two pages are told somewhere between.
     #[inline(always)]
-    #[expect(
-        clippy::needless_bitwise_bool,
-        reason = "a branch here would be predicted wrong most of the time"
-    )]
-    pub(crate) fn find(&self, page: P) -> Found {
-        let [first, second, third, fourth] = self.0;
-        let at_first = first == page;
-        let at_second = at_first | (second == page);
-        let at_third = at_second | (third == page);
-        Found([at_first, at_second, at_third, at_third | (fourth == page)])
-    }
+    pub(crate) fn run(&mut self, pages: &[P], mut tell: impl FnMut(Seen<P>)) {
+        let [mut first, mut second, mut third, mut fourth] = self.0;
+        // The pages without repetitions, behind the two that were used last.
+        let mut distinct = [P::NONE; CHUNK + 2];
+        (distinct[0], distinct[1]) = (second, first);
+        let mut len = 2;
+        for &page in pages {
+            distinct[len] = page;
+            len += usize::from(page != first);
+            first = page;
+        }
+        let distinct = &distinct[..len];
+        tell(Seen::Again((pages.len() + 2 - len) as u64));
 
-    /// Moves the page to the front; the last page drops out if it was not found.
-    #[inline(always)]
-    pub(crate) fn use_page(&mut self, page: P, found: Found) {
-        let [first, second, third, fourth] = self.0;
-        let [at_first, at_second, at_third, _] = found.0;
-        self.0 = [
-            page,
-            if at_first { second } else { first },
-            if at_second { third } else { second },
-            if at_third { fourth } else { third },
-        ];
-    }
-
-    /// Returns the page that drops out next.
-    #[inline(always)]
-    pub(crate) fn last(&self) -> P {
-        self.0[WINDOW - 1]
+        // Those of them that are not the page before the last.
+        let mut others = [0_u16; CHUNK];
+        let mut count = 0;
+        for (at, three) in (0..).zip(distinct.windows(3)) {
+            others[count % CHUNK] = at;
+            count += usize::from(three[0] != three[2]);
+        }
+        let mut told = 0;
+        for &at in &others[..count] {
+            let at = usize::from(at);
+            let [before_last, last, page] = [distinct[at], distinct[at + 1], distinct[at + 2]];
+            tell(Seen::Swaps([last, before_last], (at - told) as u64));
+            told = at + 1;
+            tell(Seen::Other(page, [last, before_last, third, fourth]));
+            fourth = if page == third { fourth } else { third };
+            third = before_last;
+        }
+        (first, second) = (distinct[len - 1], distinct[len - 2]);
+        tell(Seen::Swaps([first, second], (len - 2 - told) as u64));
+        self.0 = [first, second, third, fourth];
     }
 }
