@@ -3,4 +3,5 @@
 
 pub mod command;
 pub mod golden;
+mod random;
 pub mod soak;

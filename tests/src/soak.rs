@@ -9,9 +9,9 @@ mod subject;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use self::generate::Random;
 use self::subject::Settings;
 pub use self::subject::Subject;
+use crate::random::Random;
 
 /// What went wrong in a round.
 #[derive(Clone, Debug)]

@@ -19,6 +19,8 @@ use pagefault_tests::soak::{Soak, Subject, digests};
 /// The exit code of wrong use.
 const USAGE: u8 = 2;
 const DEFAULT_MINUTES: u64 = 1;
+/// Where the fixtures are.
+const FOLDERS: [&str; 3] = ["fixtures/programs", "fixtures/c", "fixtures/elf"];
 /// What the host's memory may grow by after the first minute, in KiB.
 const FLAT_KIB: u64 = 64 << 10;
 
@@ -34,14 +36,16 @@ fn main() -> ExitCode {
         say("usage: soak [--minutes N] [--round R] [--rounds N] [--digests]");
         return ExitCode::from(USAGE);
     };
-    let folder = project().join("fixtures/programs");
-    let subjects = match Subject::of_folder(&folder) {
-        Ok(subjects) => subjects,
-        Err(error) => {
-            say(&format!("cannot read {}: {error}", folder.display()));
-            return ExitCode::from(USAGE);
+    let mut subjects = Vec::new();
+    for folder in FOLDERS.map(|folder| project().join(folder)) {
+        match Subject::of_folder(&folder) {
+            Ok(found) => subjects.extend(found),
+            Err(error) => {
+                say(&format!("cannot read {}: {error}", folder.display()));
+                return ExitCode::from(USAGE);
+            }
         }
-    };
+    }
     if options.digests {
         for (name, digest) in digests(&subjects) {
             say(&format!("{digest:016x}  {name}"));

@@ -3,34 +3,7 @@
 use std::fmt::Write;
 
 use super::subject::Subject;
-
-/// A generator of numbers: xorshift, multiplied.
-#[derive(Clone, Debug)]
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        // Neighbouring seeds must not begin alike, and the state must not be 0.
-        Self((seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    /// Returns a number below another, which is not 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 16) % end
-    }
-
-    pub(super) fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        let index = self.below(values.len() as u64);
-        values[usize::try_from(index).expect("an index of a slice")]
-    }
-}
+use crate::random::Random;
 
 /// Calls of a program.
 const CALLS: u64 = 120;

@@ -17,7 +17,7 @@ use pagefault_mmu::{Geometry, MmuConfig, Policy, TlbConfig};
 use pagefault_vmm::{PagingMode, VmmConfig};
 
 use super::digest::{self, Digest, Ear};
-use super::generate::Random;
+use crate::random::Random;
 
 /// A program that can be run.
 #[derive(Clone, Debug)]
@@ -31,7 +31,8 @@ pub struct Subject {
 const RAW_BASE: u32 = 0x40_0000;
 
 impl Subject {
-    /// Reads the MASM programs of a folder that assemble.
+    /// Reads the programs of a folder: those in MASM that assemble, executables for Windows and for
+    /// Linux that can be read.
     ///
     /// # Errors
     ///
@@ -39,13 +40,24 @@ impl Subject {
     pub fn of_folder(folder: &Path) -> std::io::Result<Vec<Self>> {
         let mut paths: Vec<PathBuf> = fs::read_dir(folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "asm"))
             .collect();
         paths.sort();
         let read = |path: &PathBuf| {
-            let source = fs::read(path).ok()?;
+            let bytes = fs::read(path).ok()?;
             let name = path.file_name()?.to_string_lossy().into_owned();
-            Self::with_includes(&name, &source, &Includes(folder.to_path_buf()))
+            let program = match path.extension()?.to_str()? {
+                "asm" => {
+                    return Self::with_includes(&name, &bytes, &Includes(folder.to_path_buf()));
+                }
+                "exe" => Program::from_pe(&bytes).ok()?,
+                "elf" => Program::from_elf(&bytes).ok()?,
+                _ => return None,
+            };
+            Some(Self {
+                name,
+                program,
+                debug: DebugInfo::default(),
+            })
         };
         Ok(paths.iter().filter_map(read).collect())
     }
