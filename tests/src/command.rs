@@ -46,12 +46,13 @@ pub fn binary() -> &'static Path {
             built.is_ok_and(|status| status.success()),
             "pagefault does not build"
         );
-        // Test binaries lie in `deps`, below the folder of the profile.
-        let test = env::current_exe().expect("a test has a path");
-        let folder = test
-            .parent()
-            .and_then(Path::parent)
-            .expect("target/PROFILE/deps/TEST");
+        // Programs lie in the folder of the profile, and those of tests in `deps` below it.
+        let program = env::current_exe().expect("a program has a path");
+        let above = program.parent().expect("a program lies in a folder");
+        let folder = match above.parent() {
+            Some(profile) if above.ends_with("deps") => profile,
+            _ => above,
+        };
         folder
             .join("pagefault")
             .with_extension(env::consts::EXE_EXTENSION)

@@ -4,4 +4,5 @@
 pub mod command;
 pub mod golden;
 mod random;
+pub mod random_files;
 pub mod soak;
