@@ -70,6 +70,27 @@ fn files_that_are_no_programs_give_an_error_and_no_panic() {
 }
 
 #[test]
+fn what_is_neither_an_executable_nor_a_source_is_called_that_and_not_assembled() {
+    let bytes: Vec<u8> = (0_u8..=255).rev().cycle().take(10_000).collect();
+    for (name, content) in [
+        ("random.exe", &bytes[..]),
+        ("empty.exe", b""),
+        ("page.EXE", b"<html>not found</html>\n"),
+        ("random", &bytes),
+        ("random.txt", b"text and \0 then bytes"),
+    ] {
+        let message = failed(&run(&source(name, content)), NO_PROGRAM);
+
+        assert!(message.contains("no executable"), "{name}: {message}");
+        assert!(message.contains("no assembler source"), "{name}: {message}");
+        assert_eq!(message.lines().count(), 1, "{name}: {message}");
+    }
+    let text = format!("{HEAD}.code\nstart:\n  mov eax,\n  end start\n\x1A");
+    let message = failed(&run(&source("source.txt", text)), NO_PROGRAM);
+    assert!(message.contains("source.txt:6:"), "{message}");
+}
+
+#[test]
 fn unknown_words_are_named() {
     let directive = source("directive.asm", format!("{HEAD}.frobnicate\nend\n"));
     assert!(failed(&run(&directive), NO_PROGRAM).contains(".frobnicate"));

@@ -1,6 +1,7 @@
 //! The user's files.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pagefault_asm::IncludeFiles;
@@ -18,10 +19,17 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if metadata.is_dir() {
         return Err("it is a directory".to_owned());
     }
-    if metadata.len() > MAX_FILE_BYTES {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        // A device or a pipe has no size, and may have no end.
+        let mut file = file.take(MAX_FILE_BYTES + 1);
+        file.read_to_end(&mut bytes)
+    });
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20));
     }
-    fs::read(path).map_err(|error| error.to_string())
+    Ok(bytes)
 }
 
 /// Finds included files beside the file that includes them, whatever the case of their names.
@@ -48,7 +56,7 @@ impl IncludeFiles for Includes {
                 entry(&path, part)?
             };
         }
-        // A device or a pipe has no size, and may have no end.
+        // Nothing but a file can be included: who reads from a device waits.
         if !path.is_file() {
             return None;
         }
@@ -91,5 +99,12 @@ mod tests {
     fn a_device_is_no_file_to_include() {
         assert_eq!(Includes.read("x.asm", b"/dev/null"), None);
         assert!(Includes.read("src/x.asm", b"main.rs").is_some());
+    }
+
+    #[test]
+    fn a_device_without_an_end_is_too_large() {
+        let refused = read(Path::new("/dev/zero"));
+
+        assert_eq!(refused, Err("it is larger than 64 MiB".to_owned()));
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be run: a source or an executable, by what is in the file.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use pagefault_asm::{Assembled, Image, ImageSymbol, LinkOptions, Options, assemble, link};
 use pagefault_machine::{DebugInfo, Program};
@@ -75,12 +76,40 @@ fn executable(arguments: &RunArguments, bytes: &[u8]) -> Option<Result<Program, 
     if Program::is_elf(bytes) {
         return Some(told(Program::from_elf(bytes)));
     }
-    let ending = arguments.program.extension();
-    if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("bin")) {
+    if has_ending(&arguments.program, &["bin"]) {
         let reason = "raw bytes need an address: give one, as in --base 0x401000";
         return Some(Err(reason.to_owned()));
     }
+    if !can_be_source(&arguments.program, bytes) {
+        let reason = "it is no executable, which begins with MZ or with 7Fh and ELF, and no \
+            assembler source; raw bytes need an address, as in --base 0x401000";
+        return Some(Err(reason.to_owned()));
+    }
     None
+}
+
+/// Returns whether a file that is no executable can be a source, by its name and its first bytes.
+/// Otherwise the assembler would complain of characters that nobody has written.
+fn can_be_source(path: &Path, bytes: &[u8]) -> bool {
+    /// How much of the file is looked at, in bytes.
+    const HEAD_BYTES: usize = 4096;
+    /// What ends a text for DOS.
+    const CONTROL_Z: u8 = 0x1A;
+    if has_ending(path, &["asm", "inc"]) {
+        return true;
+    }
+    if has_ending(path, &["exe", "dll", "com", "scr", "elf", "o", "obj", "so"]) {
+        return false;
+    }
+    let mut head = bytes.iter().take(HEAD_BYTES);
+    head.all(|&byte| !byte.is_ascii_control() || byte.is_ascii_whitespace() || byte == CONTROL_Z)
+}
+
+/// Returns whether a file's name ends in one of these, whatever the case.
+fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    let mut endings = endings.iter();
+    endings.any(|known| ending.eq_ignore_ascii_case(known))
 }
 
 /// Assembles and links a source; complains and returns `None` if that fails.
