@@ -207,7 +207,10 @@ impl Assembler<'_> {
             (b"casemap", b"all" | b"notpublic") => self.symbols.set_case_map(CaseMap::All),
             (b"proc", b"private") => self.proc_visibility = Visibility::Private,
             (b"proc", b"public" | b"export") => self.proc_visibility = Visibility::Public,
-            (b"language", word) => self.language = language(word).unwrap_or(self.language),
+            (b"language", word) => match language(word) {
+                Some(found) => self.language = found,
+                None => self.warn(Kind::OptionIgnored { name: name.into() }, span),
+            },
             (b"scoped", _) => self.labels_are_scoped = true,
             (b"noscoped", _) => self.labels_are_scoped = false,
             (b"prologue", b"none") => self.has_frames = false,

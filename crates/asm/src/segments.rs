@@ -15,6 +15,8 @@ const MAX_ALIGNMENT: u32 = 4096;
 /// Alignments that `.model` gives sections: by the processor.
 const DWORD_ALIGNMENT: u32 = 4;
 const PARAGRAPH: u32 = 16;
+/// What may follow the language of `.model`, and says nothing in the flat model.
+const STACK_WORDS: [&[u8]; 4] = [b"nearstack", b"farstack", b"os_dos", b"os_os2"];
 
 impl Assembler<'_> {
     /// `.model flat, language`.
@@ -32,16 +34,24 @@ impl Assembler<'_> {
             }
             return Err(self.error(Kind::UnsupportedModel { name: model.into() }, span));
         }
+        let mut language_known = Ok(());
         let mut at = start + 1;
         while line.token(at).is_some_and(|token| token.is(Punct::Comma)) {
             let word = line.bytes(at + 1).to_ascii_lowercase();
-            if let Some(found) = language(&word) {
-                self.language = found;
+            match language(&word) {
+                Some(found) => self.language = found,
+                None if STACK_WORDS.contains(&word.as_slice()) => {}
+                None => {
+                    let name = line.bytes(at + 1).into();
+                    let span = line.span(at + 1, at + 2);
+                    // There is a model all the same: nothing else is to be said of that.
+                    language_known = Err(self.error(Kind::Unsupported { name }, span));
+                }
             }
             at += 2;
         }
         if self.has_model {
-            return Ok(());
+            return language_known;
         }
         if matches!(self.cpu, CpuOption::I8086 | CpuOption::I286) {
             let mnemonic = b".model flat"[..].into();
@@ -51,7 +61,7 @@ impl Assembler<'_> {
         for kind in [SectionKind::Code, SectionKind::Data] {
             self.standard_section(kind);
         }
-        self.expect_end(line, at)
+        self.expect_end(line, at).and(language_known)
     }
 
     pub(crate) fn standard_section(&mut self, kind: SectionKind) -> SectionId {

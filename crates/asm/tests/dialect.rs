@@ -244,6 +244,33 @@ fn mistakes_are_named_with_masm_numbers_and_places() {
 }
 
 #[test]
+fn a_language_that_is_not_known_is_an_error_and_not_another_one() {
+    for (model, message) in [
+        (".model flat,fastcall", "`fastcall` is not supported"),
+        (".model flat,stdcal", "`stdcal` is not supported"),
+    ] {
+        let source = format!(".386\n{model}\n.code\nstart: ret\nend start\n");
+        let failed = assemble(
+            "test.asm",
+            source.as_bytes(),
+            &NoIncludes,
+            &Options::default(),
+        );
+        let failure = failed.expect_err(model);
+        let shown = failure
+            .diagnostics
+            .iter()
+            .map(|found| found.one_line(&failure.files));
+        let shown: Vec<_> = shown.collect();
+        assert!(
+            matches!(&shown[..], [only] if only.contains(message)),
+            "{shown:?}"
+        );
+    }
+    good_source(".386\n.model flat,stdcall,nearstack\n.code\nstart: ret\nend start\n");
+}
+
+#[test]
 fn an_argument_in_eax_after_addr_of_a_local_is_the_classic_mistake() {
     let source = "
         f proto :DWORD,:DWORD
