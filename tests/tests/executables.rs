@@ -43,6 +43,10 @@ mod offset {
     pub(super) const DELAY_DIRECTORY: usize = 24 + 96 + 13 * 8;
     pub(super) const SECTIONS: usize = 24 + 224;
     pub(super) const SECTION_BYTES: usize = 40;
+    /// Within a section header.
+    pub(super) const SECTION_ADDRESS: usize = 12;
+    pub(super) const RAW_SIZE: usize = 16;
+    pub(super) const RAW_OFFSET: usize = 20;
 }
 
 #[test]
@@ -193,6 +197,40 @@ fn an_import_by_ordinal_is_bound_and_named_when_it_is_called() {
     let library = text(&library).to_ascii_lowercase();
     assert!(message.to_ascii_lowercase().contains(&library), "{message}");
     assert_eq!(output.status.code(), Some(NOT_EMULATED), "{message}");
+}
+
+#[test]
+fn import_tables_that_are_shared_are_not_read_without_end() {
+    // 600 libraries of 600 functions each would be 360,000 imports.
+    let source = "
+    .386
+    .model flat, stdcall
+    option casemap:none
+    .data
+mark dd 4D41524Bh, 54434553h
+descriptors dd 600 dup (tables - 400000h, 0, 0, names - 400000h, tables - 400000h)
+    dd 5 dup (0)
+names db 'x.dll', 0, 0, 0
+tables dd 600 dup (80000001h), 0
+    .code
+start: mov eax, tables
+    ret
+    end start
+";
+    let path = write("imports.asm", source.as_bytes());
+    let made = path.with_extension("made.exe");
+    let output = run(&["asm".as_ref(), path.as_ref(), "-o".as_ref(), made.as_ref()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let mut bytes = fs::read(made).unwrap();
+    let mark = b"KRAMSECT";
+    let at = bytes.windows(mark.len()).position(|window| window == mark);
+    let rva = rva(&bytes, at.unwrap() + mark.len());
+    let pe = pe(&bytes);
+    put(&mut bytes, pe + offset::IMPORT_DIRECTORY, rva);
+
+    let error = Program::from_pe(&bytes).unwrap_err();
+
+    assert!(matches!(error, PeReadError::Endless { .. }), "{error}");
 }
 
 #[test]
@@ -411,6 +449,21 @@ fn file_offset(bytes: &[u8], rva: u32) -> usize {
         })
         .expect("the address is in a section");
     (rva - word(bytes, section + 12) + word(bytes, section + 20)) as usize
+}
+
+/// Returns the address within the image of what is at an offset of the file.
+fn rva(bytes: &[u8], at: usize) -> u32 {
+    let pe = pe(bytes);
+    let sections = pe + offset::SECTIONS;
+    let mut starts = (0..usize::from(bytes[pe + offset::SECTION_COUNT])).filter_map(|index| {
+        let section = sections + index * offset::SECTION_BYTES;
+        let raw = word(bytes, section + offset::RAW_OFFSET) as usize;
+        let len = word(bytes, section + offset::RAW_SIZE) as usize;
+        let place = word(bytes, section + offset::SECTION_ADDRESS);
+        let within = u32::try_from(at.checked_sub(raw)?).ok()?;
+        (at < raw + len).then(|| place + within)
+    });
+    starts.next_back().expect("a section holds it")
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {

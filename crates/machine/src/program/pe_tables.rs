@@ -14,12 +14,37 @@ const BY_ORDINAL: u32 = 0x8000_0000;
 const MAX_THREAD_LOCAL_BYTES: u32 = 16 << 20;
 /// The most entries of a table.
 const MAX_ENTRIES: u32 = 1 << 16;
+/// The most bytes of the names of all imports, with those of their libraries.
+const MAX_IMPORT_NAME_BYTES: usize = 16 << 20;
+
+/// The imports so far. Many descriptors can share a table, and many entries a name: what a small
+/// file says can be long.
+#[derive(Default)]
+struct Imports {
+    list: Vec<ProgramImport>,
+    name_bytes: usize,
+}
+
+impl Imports {
+    /// Adds an import; `None` if there are too many.
+    fn add(&mut self, import: ProgramImport) -> Option<()> {
+        let name = match &import.name {
+            ImportName::Name(name) => name.len(),
+            ImportName::Ordinal(_) => 0,
+        };
+        let library = import.library.as_ref().map_or(0, String::len);
+        self.name_bytes += name + library;
+        self.list.push(import);
+        let is_fine = self.list.len() <= MAX_ENTRIES as usize;
+        (is_fine && self.name_bytes <= MAX_IMPORT_NAME_BYTES).then_some(())
+    }
+}
 
 /// Returns what the program imports.
 pub(super) fn imports(reader: &Reader<'_>) -> Result<Vec<ProgramImport>, PeReadError> {
-    let mut imports = Vec::new();
+    let mut imports = Imports::default();
     let Some((field, rva, _)) = reader.directory(Directory::Import)? else {
-        return Ok(imports);
+        return Ok(imports.list);
     };
     for index in 0..MAX_ENTRIES {
         let at = index
@@ -30,7 +55,7 @@ pub(super) fn imports(reader: &Reader<'_>) -> Result<Vec<ProgramImport>, PeReadE
         let name = reader.u32(field, at.saturating_add(12))?;
         let slots = reader.u32(field, at.saturating_add(16))?;
         if name == 0 || slots == 0 {
-            return Ok(imports);
+            return Ok(imports.list);
         }
         let library = reader.name(
             Field::new("library name of an import descriptor", at.into()),
@@ -48,7 +73,7 @@ fn library_imports(
     library: &str,
     lookup: u32,
     slots: u32,
-    imports: &mut Vec<ProgramImport>,
+    imports: &mut Imports,
 ) -> Result<(), PeReadError> {
     let field = Field::new("import lookup table", lookup.into());
     for index in 0..MAX_ENTRIES {
@@ -75,11 +100,12 @@ fn library_imports(
             ImportName::Name(reader.name(field, name)?)
         };
         let library = Some(library.to_owned());
-        imports.push(ProgramImport {
+        let import = ProgramImport {
             name,
             library,
             slot,
-        });
+        };
+        imports.add(import).ok_or(PeReadError::Endless { field })?;
     }
     Err(PeReadError::Endless { field })
 }
