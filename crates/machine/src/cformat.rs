@@ -5,6 +5,7 @@
 
 use crate::decimal;
 use crate::format::Form;
+use crate::limits::PRINTED_CHARACTERS;
 
 /// Where the arguments of a format come from.
 pub(crate) trait Arguments {
@@ -79,7 +80,7 @@ enum Fill {
     AsAsked,
 }
 
-/// Returns what `printf` makes of a format.
+/// Returns what `printf` makes of a format; what would be too long is cut.
 pub(crate) fn printf<A: Arguments>(
     format: &[u16],
     form: Form,
@@ -88,6 +89,9 @@ pub(crate) fn printf<A: Arguments>(
     let mut output = Vec::new();
     let mut rest = format;
     while let Some((&unit, tail)) = rest.split_first() {
+        if output.len() >= PRINTED_CHARACTERS {
+            break;
+        }
         rest = tail;
         if unit != u16::from(b'%') {
             output.push(unit);
@@ -111,6 +115,7 @@ pub(crate) fn printf<A: Arguments>(
             output.push(letter);
         }
     }
+    output.truncate(PRINTED_CHARACTERS);
     Ok(output)
 }
 

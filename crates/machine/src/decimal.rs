@@ -137,7 +137,14 @@ fn exponent(value: i32) -> String {
 
 /// `%g`: the shorter of both, without zeros at the end.
 pub(crate) fn general(value: f64, precision: usize, keeps_zeros: bool) -> String {
-    let count = precision.max(1);
+    /// No double has more digits that are not 0.
+    const MAX_DIGITS: usize = 1100;
+    let count = if keeps_zeros {
+        precision
+    } else {
+        precision.min(MAX_DIGITS)
+    };
+    let count = count.max(1);
     let point = significant(value, count).point;
     let decimals = i32::try_from(count).unwrap_or(i32::MAX);
     // The exponent decides, as it is after rounding.
@@ -296,5 +303,16 @@ mod tests {
         assert_eq!(fixed(0.0, 0, true), "0.");
         assert_eq!(scientific(9.99, 1, false), "1.0e+001");
         assert_eq!(hexadecimal(1.5, Some(0)), "0x2p+0");
+    }
+
+    #[test]
+    fn a_precision_beyond_all_digits_shows_them_all_and_no_zeros() {
+        let smallest = general(f64::from_bits(1), usize::from(u16::MAX), false);
+
+        assert_eq!(general(1.5, usize::from(u16::MAX), false), "1.5");
+        assert!(smallest.starts_with("4.940656458412465441"), "{smallest}");
+        assert!(smallest.ends_with("533447265625e-324"), "{smallest}");
+        // The smallest double has 751 digits.
+        assert_eq!(smallest.len(), "4.".len() + 750 + "e-324".len());
     }
 }

@@ -20,6 +20,10 @@ pub(crate) const ALREADY_EXISTS: Win32Code = Win32Code::new(183);
 pub(crate) const NOT_OWNER: Win32Code = Win32Code::new(288);
 /// `ERROR_TOO_MANY_POSTS`
 pub(crate) const TOO_MANY_POSTS: Win32Code = Win32Code::new(298);
+/// `ERROR_TOO_MANY_OPEN_FILES`
+pub(crate) const TOO_MANY_OPEN_FILES: Win32Code = Win32Code::new(4);
+/// `ERROR_FILENAME_EXCED_RANGE`
+pub(crate) const NAME_TOO_LONG: Win32Code = Win32Code::new(206);
 /// `ERROR_PATH_NOT_FOUND`
 pub(crate) const PATH_NOT_FOUND: Win32Code = Win32Code::new(3);
 /// `ERROR_NO_MORE_FILES`

@@ -69,6 +69,9 @@ pub enum FileError {
     /// The folder is not empty.
     #[error("the folder is not empty")]
     NotEmpty,
+    /// As many files are open as can be.
+    #[error("too many files are open")]
+    TooMany,
     /// The host cannot read or write.
     #[error("the file cannot be read or written")]
     Failed,

@@ -61,6 +61,7 @@ mod files;
 mod format;
 mod history;
 mod layout;
+mod limits;
 mod linux;
 mod load;
 mod local;
@@ -84,6 +85,7 @@ mod stops;
 mod system;
 mod thread;
 mod trace;
+mod variables;
 mod vectored;
 mod watch;
 

@@ -368,7 +368,7 @@ impl<W: Watch> Machine<W> {
         self.set_teb(TEB);
         let object = Object::Thread {
             id: self.threads.current_id(),
-            has_ended: false,
+            exit_code: None,
         };
         self.objects.add(object, None);
         self.start_linux(program.platform);

@@ -36,7 +36,8 @@ pub(crate) enum Object {
     },
     Thread {
         id: ThreadId,
-        has_ended: bool,
+        /// That of a thread that has ended.
+        exit_code: Option<u32>,
     },
     /// The process itself, which cannot have ended.
     Process,
@@ -66,7 +67,7 @@ impl Object {
             Self::Event { is_signalled, .. } => is_signalled,
             Self::Mutex { owner, .. } => owner.is_none_or(|owner| owner == thread),
             Self::Semaphore { count, .. } => count > 0,
-            Self::Thread { has_ended, .. } => has_ended,
+            Self::Thread { exit_code, .. } => exit_code.is_some(),
             Self::Process => false,
         }
     }
@@ -156,15 +157,16 @@ impl Objects {
         found.map(|(&id, _)| id)
     }
 
-    /// Returns whether the process can have one more handle.
-    pub(crate) fn has_room(&self) -> bool {
-        self.handles.len() < MAX_HANDLES
+    /// Returns whether the process can have one more handle, where it has `others` of the memory
+    /// manager's.
+    pub(crate) fn has_room(&self, others: usize) -> bool {
+        self.handles.len().saturating_add(others) < MAX_HANDLES
     }
 
-    /// Returns a new handle to an object; `None` if there are too many. Then an object without one
-    /// is gone.
-    pub(crate) fn open(&mut self, id: ObjectId) -> Option<u32> {
-        if !self.has_room() {
+    /// Returns a new handle to an object; `None` if there are too many, with `others` of the memory
+    /// manager's. Then an object without one is gone.
+    pub(crate) fn open(&mut self, id: ObjectId, others: usize) -> Option<u32> {
+        if !self.has_room(others) {
             self.forget_unused(id);
             return None;
         }
@@ -191,7 +193,7 @@ impl Objects {
     fn forget_unused(&mut self, id: ObjectId) {
         let is_unused = self.entries.get(&id).is_some_and(|entry| {
             let lives = match entry.object {
-                Object::Thread { has_ended, .. } => !has_ended,
+                Object::Thread { exit_code, .. } => exit_code.is_none(),
                 Object::Process => true,
                 _ => false,
             };
@@ -305,15 +307,15 @@ impl Objects {
     }
 
     /// Notes that a thread has ended: its object is signalled, its mutexes are abandoned.
-    pub(crate) fn end_thread(&mut self, thread: ThreadId) {
+    pub(crate) fn end_thread(&mut self, thread: ThreadId, code: u32) {
         let mut ended = None;
         for (&id, entry) in &mut self.entries {
             match &mut entry.object {
                 Object::Thread {
                     id: known,
-                    has_ended,
+                    exit_code,
                 } if *known == thread => {
-                    *has_ended = true;
+                    *exit_code = Some(code);
                     ended = Some(id);
                 }
                 Object::Mutex {
@@ -356,7 +358,7 @@ mod tests {
             },
             None,
         );
-        let handle = objects.open(semaphore).unwrap();
+        let handle = objects.open(semaphore, 0).unwrap();
 
         assert_eq!(
             objects.try_take(&[event, semaphore], Amount::All, ONE),
@@ -387,17 +389,42 @@ mod tests {
         let handles: Vec<_> = (0..MAX_HANDLES)
             .map(|_| {
                 let id = objects.add(event.clone(), None);
-                objects.open(id).unwrap()
+                objects.open(id, 0).unwrap()
             })
             .collect();
 
         let one_more = objects.add(event.clone(), None);
-        assert_eq!(objects.open(one_more), None);
+        assert_eq!(objects.open(one_more, 0), None);
         assert_eq!(objects.entries.len(), MAX_HANDLES);
 
         objects.close(handles[0]).unwrap();
         let again = objects.add(event, None);
-        assert!(objects.open(again).is_some());
+        assert!(objects.open(again, 0).is_some());
+        let with_others = objects.add(Object::Process, None);
+        assert_eq!(objects.open(with_others, 1), None);
+    }
+
+    #[test]
+    fn the_exit_code_of_a_thread_is_known_as_long_as_there_is_a_handle() {
+        let mut objects = Objects::default();
+        let thread = |id| Object::Thread {
+            id,
+            exit_code: None,
+        };
+        let [kept, forgotten] = [ONE, TWO].map(|id| objects.add(thread(id), None));
+        let handle = objects.open(kept, 0).unwrap();
+
+        objects.end_thread(ONE, 5);
+        objects.end_thread(TWO, 6);
+
+        let ended = Object::Thread {
+            id: ONE,
+            exit_code: Some(5),
+        };
+        assert_eq!(objects.get(kept), Some(&ended));
+        assert_eq!(objects.get(forgotten), None);
+        objects.close(handle).unwrap();
+        assert!(objects.entries.is_empty());
     }
 
     #[test]
@@ -413,7 +440,7 @@ mod tests {
         );
         assert_eq!(objects.try_take(&[mutex], Amount::Any, TWO), None);
 
-        objects.end_thread(ONE);
+        objects.end_thread(ONE, 0);
 
         let taken = objects.try_take(&[mutex], Amount::Any, TWO);
         assert!(taken.is_some_and(|taken| taken.is_abandoned));

@@ -10,6 +10,7 @@ use pagefault_vmm::{History, MemoryInfo, Origin, PagingMode, Resolution, Rule, S
 use crate::advice::{self, Circumstances};
 use crate::api::Target;
 use crate::debug::{NearSymbol, SourceLine};
+use crate::limits::RELEASED;
 use crate::machine::Machine;
 use crate::raise::RefusedAccess;
 use crate::sites::CallSite;
@@ -238,6 +239,14 @@ impl<W: Watch> Machine<W> {
             .filter_map(|(deed, by)| by.map(|by| (deed, by)));
         done.filter_map(|(deed, by)| self.history_line(deed, by))
             .collect()
+    }
+
+    /// Remembers who has released an allocation. Of too many, the older half is forgotten.
+    pub(crate) fn note_release(&mut self, extent: Range<u32>, origin: Origin) {
+        if self.released.len() >= RELEASED {
+            self.released.drain(..RELEASED / 2);
+        }
+        self.released.push((extent, origin));
     }
 
     /// Returns who released the allocation that was last at `addr`.

@@ -194,7 +194,7 @@ impl<W: Watch> Machine<W> {
         if !self.threads.has_others() {
             return Err(Outcome::Exited { code });
         }
-        let Some(thread) = self.threads.end(id, code) else {
+        let Some(thread) = self.threads.end(id) else {
             return Ok(());
         };
         if let Some(handle) = thread.own_handle {
@@ -208,7 +208,7 @@ impl<W: Watch> Machine<W> {
         {
             self.objects.let_go(ids);
         }
-        self.objects.end_thread(id);
+        self.objects.end_thread(id, code);
         // The first thread's stack and TEB are the process's own.
         if id != ThreadId(THREAD_ID) {
             self.release(thread.stack.start);

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use pagefault_vmm::SectionId;
 
-use crate::files::{FilePath, Files, NoFiles, OpenFile};
+use crate::files::{FileInfo, FilePath, Files, NoFiles, OpenFile};
+use crate::limits::{FOUND_FILES, OPEN_FILES};
 use crate::stdio::Streams;
+use crate::variables::Variables;
 
 /// What the system keeps for a process.
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub(crate) struct Services {
     pub(crate) folder: FilePath,
     pub(crate) handles: FileHandles,
     pub(crate) streams: Streams,
-    pub(crate) environment: BTreeMap<String, (String, String)>,
+    pub(crate) environment: Variables,
     /// What follows the program's name on the command line.
     pub(crate) arguments: String,
     /// The handles that `GetStdHandle` gives.
@@ -35,7 +37,7 @@ pub(crate) struct Services {
 /// A search for files.
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
-    pub(crate) found: Vec<crate::files::FileInfo>,
+    pub(crate) found: Vec<FileInfo>,
     pub(crate) next: usize,
 }
 
@@ -45,7 +47,7 @@ pub(crate) struct SavedServices {
     folder: FilePath,
     handles: FileHandles,
     streams: Streams,
-    environment: BTreeMap<String, (String, String)>,
+    environment: Variables,
     standard: [u32; 3],
     sections: BTreeMap<String, SectionId>,
     seed: u32,
@@ -103,14 +105,17 @@ impl SavedServices {
 
 impl Services {
     pub(crate) fn new(arguments: &str) -> Self {
-        let environment = ENVIRONMENT
-            .map(|(name, value)| (name.to_uppercase(), (name.to_owned(), value.to_owned())));
+        let mut environment = Variables::default();
+        for (name, value) in ENVIRONMENT {
+            let set = environment.set(name, value.to_owned());
+            debug_assert!(set.is_ok(), "a new environment has room");
+        }
         Self {
             files: Box::new(NoFiles),
             folder: FilePath::default(),
             handles: FileHandles::default(),
             streams: Streams::new(),
-            environment: environment.into_iter().collect(),
+            environment,
             arguments: arguments.to_owned(),
             standard: STANDARD_HANDLES,
             sections: BTreeMap::new(),
@@ -119,6 +124,23 @@ impl Services {
             buffers: BTreeMap::new(),
             searches: BTreeMap::new(),
         }
+    }
+}
+
+impl Services {
+    /// Keeps what a search has found, and returns its handle; `None` if there are too many.
+    pub(crate) fn begin_search(&mut self, found: Vec<FileInfo>) -> Option<u32> {
+        let held: usize = self
+            .searches
+            .values()
+            .map(|search| search.found.len())
+            .sum();
+        if self.searches.len() >= OPEN_FILES || held.saturating_add(found.len()) > FOUND_FILES {
+            return None;
+        }
+        let handle = self.handles.number();
+        self.searches.insert(handle, Search { found, next: 1 });
+        Some(handle)
     }
 }
 
@@ -192,6 +214,11 @@ impl FileHandles {
         let handle = Self::FIRST.wrapping_add(self.given.wrapping_mul(Self::STEP));
         self.given = self.given.wrapping_add(1);
         handle
+    }
+
+    /// Returns whether one more file can be open.
+    pub(crate) fn has_room(&self) -> bool {
+        self.files.len() < OPEN_FILES
     }
 
     pub(crate) fn insert(&mut self, file: FileObject) -> u32 {

@@ -120,7 +120,7 @@ impl<W: Watch> Machine<W> {
         self.threads.add(thread);
         let object = Object::Thread {
             id,
-            has_ended: false,
+            exit_code: None,
         };
         Ok((id, self.objects.add(object, None)))
     }

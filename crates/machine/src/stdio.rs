@@ -120,7 +120,16 @@ impl Stream {
         self.flags -= StreamFlags::AT_END;
     }
 
-    /// Puts a byte back, to be read next.
+    /// Puts a byte back, to be read next; `None` if the buffer has no room.
+    pub(crate) fn put_back(&mut self, byte: u8) -> Option<()> {
+        if self.ahead.len() >= BUFFER_BYTES {
+            return None;
+        }
+        self.unread(byte);
+        Some(())
+    }
+
+    /// Puts a byte back that was taken just now, to be read next.
     pub(crate) fn unread(&mut self, byte: u8) {
         self.ahead.push(byte);
         self.flags -= StreamFlags::AT_END;
@@ -215,6 +224,17 @@ mod tests {
         assert_eq!(stream.put(b"b"), b"");
         assert_eq!(stream.put(b"\n").len(), BUFFER_BYTES);
         assert_eq!(stream.flush(), b"\r\n");
+    }
+
+    #[test]
+    fn no_more_can_be_put_back_than_a_buffer_holds() {
+        let mut stream = Stream::new(Device::Input, Translation::Text);
+
+        let put = std::iter::from_fn(|| stream.put_back(b'x'));
+
+        assert_eq!(put.count(), BUFFER_BYTES);
+        assert_eq!(stream.next_ahead(), Some(b'x'));
+        assert_eq!(stream.put_back(b'y'), Some(()));
     }
 
     #[test]

@@ -158,8 +158,6 @@ pub(crate) struct Threads {
     ready: VecDeque<ThreadId>,
     /// Those that wait, in the order in which they began to.
     waiting: Vec<ThreadId>,
-    /// Exit codes of those that have ended.
-    ended: BTreeMap<ThreadId, u32>,
     turns: Turns,
     random: u64,
     given: u32,
@@ -178,7 +176,6 @@ impl Threads {
             current,
             ready: VecDeque::new(),
             waiting: Vec::new(),
-            ended: BTreeMap::new(),
             turns,
             random: turns.seed,
             given: 1,
@@ -230,11 +227,6 @@ impl Threads {
     /// Returns every thread that has not ended.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Thread> {
         self.living.values()
-    }
-
-    /// Returns the exit code of a thread that has ended.
-    pub(crate) fn exit_code(&self, id: ThreadId) -> Option<u32> {
-        self.ended.get(&id).copied()
     }
 
     /// Returns whether another thread waits for its turn.
@@ -349,12 +341,10 @@ impl Threads {
     }
 
     /// Takes a thread that ends out; the current one stays current until another one is.
-    pub(crate) fn end(&mut self, id: ThreadId, code: u32) -> Option<Thread> {
+    pub(crate) fn end(&mut self, id: ThreadId) -> Option<Thread> {
         self.ready.retain(|&ready| ready != id);
         self.waiting.retain(|&waiting| waiting != id);
-        let thread = self.living.remove(&id)?;
-        self.ended.insert(id, code);
-        Some(thread)
+        self.living.remove(&id)
     }
 
     /// Returns the earliest end of a wait.

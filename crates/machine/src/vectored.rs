@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::VECTORED_HANDLERS;
+
 /// One of the two lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
@@ -58,8 +60,12 @@ pub(crate) struct Vectored {
 }
 
 impl Vectored {
-    /// Adds a handler and returns its handle; `None` if no more handles are left at that end.
+    /// Adds a handler and returns its handle; `None` if there are too many, or no more handles are
+    /// left at that end.
     pub(crate) fn add(&mut self, list: List, end: End, handler: u32) -> Option<u32> {
+        if self.handlers.len() >= VECTORED_HANDLERS {
+            return None;
+        }
         let first = self.of(list).next();
         let last = self.of(list).next_back();
         let handle = match (end, first, last) {
@@ -98,6 +104,26 @@ impl Vectored {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_lists_together_have_a_limit_and_what_is_removed_makes_room() {
+        let mut vectored = Vectored::default();
+        let add = |number| {
+            let list = if number % 2 == 0 {
+                List::Exception
+            } else {
+                List::Continue
+            };
+            vectored.add(list, End::Last, 1)
+        };
+        let added: Vec<_> = (0..VECTORED_HANDLERS).map_while(add).collect();
+        assert_eq!(added.len(), VECTORED_HANDLERS);
+
+        assert_eq!(vectored.add(List::Continue, End::First, 1), None);
+        assert!(vectored.remove(List::Exception, added[0]));
+
+        assert!(vectored.add(List::Continue, End::First, 1).is_some());
+    }
 
     #[test]
     fn handlers_are_called_in_order_and_may_go_away_on_the_way() {

@@ -114,6 +114,15 @@ impl Vmm {
         handle
     }
 
+    /// Returns how many handles a process has.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn handle_count(&self, owner: ProcessId) -> usize {
+        self.space(owner).handles.objects.len()
+    }
+
     /// `CloseHandle`.
     ///
     /// # Errors

@@ -5,7 +5,9 @@ use pagefault_vmm::{NewBytes, Win32Code};
 use crate::api::text::{Ansi, Text, Wide, units};
 use crate::api::{Call, Stop};
 use crate::error::ENVVAR_NOT_FOUND;
+use crate::limits::CONVERTED_BYTES;
 use crate::machine::Machine;
+use crate::variables::EnvironmentFull;
 use crate::watch::Watch;
 
 /// `TRUE`.
@@ -31,7 +33,7 @@ impl<W: Watch> Machine<W> {
 
     /// Returns the variables as `NAME=VALUE`.
     pub(crate) fn environment_lines(&self) -> Vec<String> {
-        let variables = self.services.environment.values();
+        let variables = self.services.environment.iter();
         variables
             .map(|(name, value)| format!("{name}={value}"))
             .collect()
@@ -39,21 +41,20 @@ impl<W: Watch> Machine<W> {
 
     /// Returns the value of a variable, whatever the case of its name.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        let found = self.services.environment.get(&name.to_uppercase());
-        found.map(|(_, value)| value.as_str())
+        self.services.environment.get(name)
     }
 
     /// Sets a variable, or removes it.
-    pub(crate) fn set_variable(&mut self, name: &str, value: Option<String>) {
-        let key = name.to_uppercase();
-        match value {
-            Some(value) => {
-                self.services
-                    .environment
-                    .insert(key, (name.to_owned(), value));
-            }
-            None => _ = self.services.environment.remove(&key),
+    pub(crate) fn set_variable(
+        &mut self,
+        name: &str,
+        value: Option<String>,
+    ) -> Result<(), EnvironmentFull> {
+        if let Some(value) = value {
+            return self.services.environment.set(name, value);
         }
+        self.services.environment.remove(name);
+        Ok(())
     }
 }
 
@@ -111,8 +112,8 @@ pub(super) fn set_environment_variable<W: Watch, T: Text>(
     if value.is_none() && call.machine.variable(&name).is_none() {
         return Ok(call.fail(ENVVAR_NOT_FOUND));
     }
-    call.machine.set_variable(&name, value);
-    Ok(TRUE)
+    let set = call.machine.set_variable(&name, value);
+    Ok(call.truth(set.map_err(|EnvironmentFull| Win32Code::NOT_ENOUGH_MEMORY)))
 }
 
 /// `GetEnvironmentStrings`: all variables, each ended by a zero, and a zero behind them.
@@ -240,7 +241,9 @@ pub(super) fn get_user_name<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result
 /// `MultiByteToWideChar`.
 pub(super) fn multi_byte_to_wide_char<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [page, _flags, source, len, target, capacity] = call.arguments();
-    let bytes = source_bytes::<W, Ansi>(call, source, len)?;
+    let Some(bytes) = source_bytes::<W, Ansi>(call, source, len)? else {
+        return Ok(call.fail(Win32Code::NOT_ENOUGH_MEMORY));
+    };
     let text = if page == UTF_8 {
         String::from_utf8_lossy(&bytes).into_owned()
     } else {
@@ -261,7 +264,9 @@ pub(super) fn wide_char_to_multi_byte<W: Watch>(call: &mut Call<'_, W>) -> Resul
         _default,
         used_default,
     ] = call.arguments();
-    let units = source_bytes::<W, Wide>(call, source, len)?;
+    let Some(units) = source_bytes::<W, Wide>(call, source, len)? else {
+        return Ok(call.fail(Win32Code::NOT_ENOUGH_MEMORY));
+    };
     let text = Wide::decode(&units);
     let bytes = if page == UTF_8 {
         text.into_bytes()
@@ -280,17 +285,22 @@ const UTF_8: u32 = 65_001;
 /// A length of -1: up to the zero, which is converted too.
 const TO_ZERO: u32 = u32::MAX;
 
+/// Returns the characters to convert; `None` if they are too many.
 fn source_bytes<W: Watch, T: Text>(
     call: &mut Call<'_, W>,
     source: u32,
     len: u32,
-) -> Result<Vec<u8>, Stop> {
+) -> Result<Option<Vec<u8>>, Stop> {
     if len != TO_ZERO {
-        return call.get_bytes(source, len.saturating_mul(T::BYTES));
+        let len_bytes = len.saturating_mul(T::BYTES);
+        if len_bytes > CONVERTED_BYTES {
+            return Ok(None);
+        }
+        return call.get_bytes(source, len_bytes).map(Some);
     }
     let mut bytes = call.characters::<T>(source)?;
     bytes.extend(std::iter::repeat_n(0, T::BYTES as usize));
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 fn converted<W: Watch, T: Text>(
@@ -403,8 +413,15 @@ fn mapped_buffer<W: Watch, T: Text>(
     map: fn(&str) -> String,
 ) -> Result<u32, Stop> {
     let [buffer, len] = call.arguments();
-    let bytes = call.get_bytes(buffer, len.saturating_mul(T::BYTES))?;
-    call.put_bytes(buffer, &T::encode(&map(&T::decode(&bytes))))?;
+    let len_bytes = len.saturating_mul(T::BYTES);
+    let mut done = 0;
+    while done < len_bytes {
+        let part = (len_bytes - done).min(CONVERTED_BYTES);
+        let at = buffer.wrapping_add(done);
+        let bytes = call.get_bytes(at, part)?;
+        call.put_bytes(at, &T::encode(&map(&T::decode(&bytes))))?;
+        done += part;
+    }
     Ok(len)
 }
 

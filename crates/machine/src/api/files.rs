@@ -8,10 +8,10 @@ use crate::api::text::Text;
 use crate::api::{Call, Stop};
 use crate::error::{
     ALREADY_EXISTS, DIR_NOT_EMPTY, FILE_EXISTS, FILE_NOT_FOUND, NEGATIVE_SEEK, NO_MORE_FILES,
-    PATH_NOT_FOUND, READ_FAULT,
+    PATH_NOT_FOUND, READ_FAULT, TOO_MANY_OPEN_FILES,
 };
 use crate::files::{Creation, FileError, FileInfo, FileMode, FilePath};
-use crate::services::{FileObject, FileUse, Search};
+use crate::services::{FileObject, FileUse};
 use crate::watch::Watch;
 
 /// `TRUE`.
@@ -41,6 +41,7 @@ pub(super) fn code(error: FileError) -> Win32Code {
         FileError::Denied => Win32Code::ACCESS_DENIED,
         FileError::Exists => FILE_EXISTS,
         FileError::NotEmpty => DIR_NOT_EMPTY,
+        FileError::TooMany => TOO_MANY_OPEN_FILES,
         FileError::Failed => READ_FAULT,
     }
 }
@@ -122,6 +123,10 @@ impl<W: Watch> Call<'_, W> {
         let services = &mut self.machine.services;
         if services.files.info(&path).is_ok_and(|info| info.is_folder) {
             return Err(FileError::Denied);
+        }
+        // Before the file is made or emptied.
+        if !services.handles.has_room() {
+            return Err(FileError::TooMany);
         }
         let mode = match creation {
             Creation::Open if !uses.contains(FileUse::WRITE) => FileMode::Read,
@@ -518,8 +523,10 @@ pub(super) fn find_first_file<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Resu
         call.fail(FILE_NOT_FOUND);
         return Ok(INVALID);
     };
-    let handle = services.handles.number();
-    services.searches.insert(handle, Search { found, next: 1 });
+    let Some(handle) = services.begin_search(found) else {
+        call.fail(Win32Code::NOT_ENOUGH_MEMORY);
+        return Ok(INVALID);
+    };
     put_find_data::<W, T>(call, data, &first)?;
     Ok(handle)
 }

@@ -127,7 +127,7 @@ fn free<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 3]) -> u32 {
         .flatten();
     let freed = machine.vmm.free(&mut machine.mmu, caller, &request);
     if let (Ok(()), Some(extent)) = (&freed, extent) {
-        machine.released.push((extent, caller.origin));
+        machine.note_release(extent, caller.origin);
     }
     truth(call, freed.map_err(FreeError::win32_code))
 }

@@ -159,8 +159,7 @@ pub(super) fn copy_characters<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, S
 /// `CharToOemBuff` and `OemToCharBuff`
 pub(super) fn copy_buffer<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [from, to, len] = call.arguments();
-    let bytes = call.get_bytes(from, len)?;
-    call.put_bytes(to, &bytes)?;
+    call.move_bytes(to, from, len)?;
     Ok(TRUE)
 }
 

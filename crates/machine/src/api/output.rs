@@ -108,32 +108,53 @@ pub(super) fn read_file<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     if read != 0 || overlapped == 0 {
         call.put_u32(read, 0)?;
     }
-    let bytes = match handle {
+    let done = match handle {
         STDIN => {
             // What was asked should be seen before the answer is waited for.
             call.flush_all()?;
-            Ok(call.read_device(Device::Input, len_bytes.min(CHUNK_BYTES)))
+            let bytes = call.read_device(Device::Input, len_bytes.min(CHUNK_BYTES));
+            give(call, buffer, &bytes)
         }
         STDOUT | STDERR => Err(Win32Code::ACCESS_DENIED),
-        handle => call.read_open(handle, len_bytes),
+        handle => read_whole(call, handle, buffer, len_bytes),
     };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
+    let done = match done {
+        Ok(done) => done,
         Err(code) => return Ok(call.fail(code)),
     };
-    let machine = &mut *call.machine;
-    let target = LinearAddr::new(buffer);
-    if machine
-        .vmm
-        .copy_out(&mut machine.mmu, target, &bytes)
-        .is_err()
-    {
-        return Ok(call.fail(Win32Code::NOACCESS));
-    }
     if read != 0 {
-        call.put_u32(read, u32::try_from(bytes.len()).unwrap_or(0))?;
+        call.put_u32(read, done)?;
     }
     Ok(TRUE)
+}
+
+/// Reads from a file, so many bytes or up to its end, and returns how many. A file can be longer
+/// than what the host should hold of it.
+fn read_whole<W: Watch>(
+    call: &mut Call<'_, W>,
+    handle: u32,
+    buffer: u32,
+    len_bytes: u32,
+) -> Result<u32, Win32Code> {
+    let mut done = 0;
+    loop {
+        let wanted = (len_bytes - done).min(CHUNK_BYTES);
+        let bytes = call.read_open(handle, wanted)?;
+        let given = give(call, buffer.wrapping_add(done), &bytes)?;
+        done += given;
+        if given == 0 || given < wanted {
+            return Ok(done);
+        }
+    }
+}
+
+/// Copies what was read to the program, as the kernel does, and returns how many bytes that were.
+fn give<W: Watch>(call: &mut Call<'_, W>, buffer: u32, bytes: &[u8]) -> Result<u32, Win32Code> {
+    let machine = &mut *call.machine;
+    let target = LinearAddr::new(buffer);
+    let copied = machine.vmm.copy_out(&mut machine.mmu, target, bytes);
+    copied.map_err(|_| Win32Code::NOACCESS)?;
+    Ok(u32::try_from(bytes.len()).unwrap_or(0))
 }
 
 /// `ReadConsole`: a line of standard input with its end.
@@ -183,8 +204,14 @@ pub(super) fn write_console_wide<W: Watch>(call: &mut Call<'_, W>) -> Result<u32
         STDERR => Device::Error,
         _ => return Ok(call.fail(Win32Code::INVALID_HANDLE)),
     };
-    let units = call.get_bytes(buffer, len.saturating_mul(Wide::BYTES))?;
-    call.write_device(device, &codepage::bytes(&Wide::decode(&units)))?;
+    let mut done = 0;
+    while done < len {
+        let part = (len - done).min(CHUNK_BYTES);
+        let at = buffer.wrapping_add(done.wrapping_mul(Wide::BYTES));
+        let units = call.get_bytes(at, part * Wide::BYTES)?;
+        call.write_device(device, &codepage::bytes(&Wide::decode(&units)))?;
+        done += part;
+    }
     if written != 0 {
         call.put_u32(written, len)?;
     }

@@ -4,6 +4,7 @@ use pagefault_vmm::Win32Code;
 
 use crate::api::threads::living;
 use crate::api::{Call, Stop};
+use crate::limits::QUEUED_CALLS;
 use crate::queued::{Leaving, MAX_ARGUMENTS, QueuedCall};
 use crate::watch::Watch;
 
@@ -21,6 +22,11 @@ pub(super) fn queue_user_apc<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
     let Some(id) = living(call, thread) else {
         return Ok(0);
     };
+    let threads = call.machine.threads.iter();
+    let waiting: usize = threads.map(|thread| thread.queued.len()).sum();
+    if waiting >= QUEUED_CALLS {
+        return Ok(call.fail(Win32Code::NOT_ENOUGH_MEMORY));
+    }
     let queued = QueuedCall {
         function,
         arguments: vec![data],

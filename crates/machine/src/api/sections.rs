@@ -2,13 +2,15 @@
 
 use pagefault_vmm::mmu::LinearAddr;
 use pagefault_vmm::{
-    Handle, KernelObject, MapRequest, PageBytes, PageStore, SectionFile, SectionRequest,
+    Handle, KernelObject, MapRequest, PageBytes, PageStore, SectionFile, SectionId, SectionRequest,
     StoreError, Win32Code,
 };
 
 use crate::api::text::Text;
 use crate::api::{Call, Stop};
-use crate::error::{ALREADY_EXISTS, FILE_INVALID, FILE_NOT_FOUND};
+use crate::error::{
+    ALREADY_EXISTS, FILE_INVALID, FILE_NOT_FOUND, NAME_TOO_LONG, NO_SYSTEM_RESOURCES,
+};
 use crate::files::OpenFile;
 use crate::watch::Watch;
 
@@ -16,6 +18,9 @@ use crate::watch::Watch;
 const PAGING_FILE: u32 = u32::MAX;
 /// Protections with which a section writes to its file.
 const WRITABLE: u32 = 0x04 | 0x40;
+
+/// The most names of sections, where names of those that are gone are looked for.
+const MAX_NAMES: usize = 1 << 17;
 
 /// A file behind a section.
 #[derive(Debug)]
@@ -59,21 +64,22 @@ pub(super) fn create_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> 
     let [file, _security, protect, size_high, size_low, name] = call.arguments();
     let name = match name {
         0 => None,
-        name => Some(call.text::<T>(name)?),
+        name => match call.name::<T>(name)? {
+            None => return Ok(call.fail(NAME_TOO_LONG)),
+            name => name,
+        },
     };
     let size_bytes = u64::from(size_high) << u32::BITS | u64::from(size_low);
     let owner = call.machine.process;
-    let known = name
-        .as_ref()
-        .and_then(|name| call.machine.services.sections.get(name).copied());
-    if let Some(section) = known {
-        call.machine.vmm.reference_section(section);
-        call.set_last_error(ALREADY_EXISTS);
-        let handle = call
-            .machine
-            .vmm
-            .open_handle(owner, KernelObject::Section(section));
-        return Ok(handle.0);
+    if let Some(section) = name.as_ref().and_then(|name| named(call, name)) {
+        let handle = open(call, section);
+        if handle != 0 {
+            call.set_last_error(ALREADY_EXISTS);
+        }
+        return Ok(handle);
+    }
+    if !has_room(call) {
+        return Ok(call.fail(NO_SYSTEM_RESOURCES));
     }
     let mapped = match file {
         PAGING_FILE => None,
@@ -90,7 +96,13 @@ pub(super) fn create_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> 
     Ok(match call.machine.vmm.create_section(request) {
         Ok(section) => {
             if let Some(name) = name {
-                call.machine.services.sections.insert(name, section);
+                let machine = &mut *call.machine;
+                let names = &mut machine.services.sections;
+                // Those of sections that are gone stay until then.
+                if names.len() >= MAX_NAMES {
+                    names.retain(|_, &mut section| machine.vmm.has_section(section));
+                }
+                names.insert(name, section);
             }
             call.set_last_error(Win32Code::new(0));
             call.machine
@@ -147,17 +159,37 @@ fn mapped_file<W: Watch>(
 /// `OpenFileMapping`.
 pub(super) fn open_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [_access, _inherit, name] = call.arguments();
-    let name = call.text::<T>(name)?;
-    let Some(section) = call.machine.services.sections.get(&name).copied() else {
-        return Ok(call.fail(FILE_NOT_FOUND));
+    let Some(name) = call.name::<T>(name)? else {
+        return Ok(call.fail(NAME_TOO_LONG));
     };
-    let owner = call.machine.process;
-    call.machine.vmm.reference_section(section);
-    Ok(call
-        .machine
-        .vmm
-        .open_handle(owner, KernelObject::Section(section))
-        .0)
+    match named(call, &name) {
+        Some(section) => Ok(open(call, section)),
+        None => Ok(call.fail(FILE_NOT_FOUND)),
+    }
+}
+
+/// Returns the section of that name. The name ends with its section.
+fn named<W: Watch>(call: &Call<'_, W>, name: &str) -> Option<SectionId> {
+    let machine = &*call.machine;
+    let known = machine.services.sections.get(name).copied();
+    known.filter(|&section| machine.vmm.has_section(section))
+}
+
+/// Returns another handle to a section; 0 with an error code if the process has too many.
+fn open<W: Watch>(call: &mut Call<'_, W>, section: SectionId) -> u32 {
+    if !has_room(call) {
+        return call.fail(NO_SYSTEM_RESOURCES);
+    }
+    let machine = &mut *call.machine;
+    machine.vmm.reference_section(section);
+    let object = KernelObject::Section(section);
+    machine.vmm.open_handle(machine.process, object).0
+}
+
+fn has_room<W: Watch>(call: &Call<'_, W>) -> bool {
+    let machine = &*call.machine;
+    let sections = machine.vmm.handle_count(machine.process);
+    machine.objects.has_room(sections)
 }
 
 /// `MapViewOfFile`.

@@ -6,7 +6,7 @@ use pagefault_vmm::{Handle, Win32Code};
 use crate::api::text::Text;
 use crate::api::threads::{deadline, object_of};
 use crate::api::{Call, Stop};
-use crate::error::{FILE_NOT_FOUND, NO_SYSTEM_RESOURCES, NOT_OWNER, TOO_MANY_POSTS};
+use crate::error::{FILE_NOT_FOUND, NAME_TOO_LONG, NO_SYSTEM_RESOURCES, NOT_OWNER, TOO_MANY_POSTS};
 use crate::objects::{Amount, Kind, Object, ObjectId, Reset};
 use crate::schedule::WAIT_TIMEOUT;
 use crate::thread::{Awaited, Wait};
@@ -92,7 +92,9 @@ fn create<W: Watch, T: Text>(
         let id = call.machine.objects.add(object, None);
         return Ok(opened(call, id));
     }
-    let name = call.text::<T>(name)?;
+    let Some(name) = call.name::<T>(name)? else {
+        return Ok(call.fail(NAME_TOO_LONG));
+    };
     let Some(id) = call.machine.objects.named(&name) else {
         call.set_last_error(Win32Code::new(0));
         let id = call.machine.objects.add(object, Some(name));
@@ -107,7 +109,9 @@ fn create<W: Watch, T: Text>(
 
 /// Returns a new handle to an object; 0 with an error code if the process has too many.
 pub(super) fn opened<W: Watch>(call: &mut Call<'_, W>, id: ObjectId) -> u32 {
-    let handle = call.machine.objects.open(id);
+    let machine = &mut *call.machine;
+    let others = machine.vmm.handle_count(machine.process);
+    let handle = machine.objects.open(id, others);
     handle.unwrap_or_else(|| call.fail(NO_SYSTEM_RESOURCES))
 }
 
@@ -116,7 +120,9 @@ fn open<W: Watch, T: Text>(call: &mut Call<'_, W>, kind: Kind) -> Result<u32, St
     if name == 0 {
         return Ok(call.fail(Win32Code::INVALID_PARAMETER));
     }
-    let name = call.text::<T>(name)?;
+    let Some(name) = call.name::<T>(name)? else {
+        return Ok(call.fail(NAME_TOO_LONG));
+    };
     let objects = &call.machine.objects;
     Ok(match objects.named(&name) {
         None => call.fail(FILE_NOT_FOUND),

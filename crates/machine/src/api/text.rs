@@ -5,6 +5,7 @@ use pagefault_vmm::mmu::LinearAddr;
 use crate::api::{Call, Stop};
 use crate::codepage;
 use crate::format::Form;
+use crate::limits::NAME_CHARACTERS;
 use crate::watch::Watch;
 
 /// The characters that a function takes.
@@ -121,6 +122,14 @@ impl<W: Watch> Call<'_, W> {
             at = at.wrapping_add(T::BYTES);
         }
         Ok(bytes)
+    }
+
+    /// Reads the name of an object; `None` if it is too long for one.
+    pub(super) fn name<T: Text>(&mut self, addr: u32) -> Result<Option<String>, Stop> {
+        let limit = u32::try_from(NAME_CHARACTERS).unwrap_or(u32::MAX);
+        let characters = self.characters_up_to::<T>(addr, limit)?;
+        let is_name = units::<T>(&characters) < limit;
+        Ok(is_name.then(|| T::decode(&characters)))
     }
 
     /// Reads a string as the program would.

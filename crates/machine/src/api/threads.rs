@@ -81,7 +81,8 @@ fn create<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 5]) -> Result<u32, 
         parameter,
         stack,
     };
-    if !call.machine.objects.has_room() {
+    let others = call.machine.vmm.handle_count(call.machine.process);
+    if !call.machine.objects.has_room(others) {
         return Ok(call.fail(NO_SYSTEM_RESOURCES));
     }
     let Ok((id, object)) = call.machine.spawn(start) else {
@@ -164,10 +165,12 @@ pub(super) fn terminate_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, 
 /// `GetExitCodeThread`: `STILL_ACTIVE` for one that has not ended.
 pub(super) fn get_exit_code_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle, place] = call.arguments();
-    let Some(id) = thread_of(call, handle) else {
+    let id = object_of(call, handle);
+    let object = id.and_then(|id| call.machine.objects.get(id));
+    let Some(Object::Thread { exit_code, .. }) = object else {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     };
-    let code = call.machine.threads.exit_code(id).unwrap_or(STILL_ACTIVE);
+    let code = exit_code.unwrap_or(STILL_ACTIVE);
     call.machine.write_user(LinearAddr::new(place), code)?;
     Ok(TRUE)
 }

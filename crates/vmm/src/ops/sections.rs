@@ -155,6 +155,11 @@ impl Vmm {
         }
     }
 
+    /// Returns whether there is such a section still: a handle or a view keeps it.
+    pub fn has_section(&self, id: SectionId) -> bool {
+        self.sections.get(id).is_some()
+    }
+
     /// Closes a handle of a section; with the last handle and the last view the section goes.
     pub fn close_section<O: Observer>(&mut self, mmu: &Mmu<O>, id: SectionId) {
         if let Some(section) = self.sections.get_mut(id) {

@@ -15,6 +15,10 @@ use crate::watch::Watch;
 pub(super) const STDOUT: usize = 1;
 pub(super) const STDERR: usize = 2;
 
+/// How much of a long output is held at a time, in bytes: a multiple of a stream's buffer, so that
+/// it is written as in one piece.
+pub(super) const PART_BYTES: u32 = 1 << 24;
+
 impl<W: Watch> Arguments for List<'_, '_, W> {
     type Error = Stop;
 
@@ -240,14 +244,19 @@ pub(in crate::api) fn fwrite<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
     let Some(len_bytes) = size.checked_mul(count).filter(|&len| len > 0) else {
         return Ok(0);
     };
-    let bytes = call.get_bytes(buffer, len_bytes)?;
     let Some(stream) = stream_at(file) else {
         return Ok(0);
     };
-    Ok(match call.put_stream(stream, &bytes)? {
-        Some(()) => count,
-        None => 0,
-    })
+    let mut done = 0;
+    while done < len_bytes {
+        let part = (len_bytes - done).min(PART_BYTES);
+        let bytes = call.get_bytes(buffer.wrapping_add(done), part)?;
+        if call.put_stream(stream, &bytes)?.is_none() {
+            return Ok(0);
+        }
+        done += part;
+    }
+    Ok(count)
 }
 
 /// `perror`: a text, and what `errno` means.

@@ -136,8 +136,8 @@ pub(in crate::api) fn putenv<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
         return Ok(u32::MAX);
     };
     let value = (!value.is_empty()).then(|| value.to_owned());
-    call.machine.set_variable(name, value);
-    Ok(0)
+    let set = call.machine.set_variable(name, value);
+    Ok(set.map_or(u32::MAX, |()| 0))
 }
 
 /// `system`: there is no command interpreter; a program is not started.

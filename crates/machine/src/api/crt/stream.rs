@@ -2,11 +2,12 @@
 
 use pagefault_vmm::Win32Code;
 
+use crate::api::crt::output::PART_BYTES;
 use crate::api::crt::{EOF, errno};
 use crate::api::text::Ansi;
 use crate::api::{Call, Stop};
 use crate::console;
-use crate::error::{FILE_EXISTS, FILE_NOT_FOUND, PATH_NOT_FOUND};
+use crate::error::{FILE_EXISTS, FILE_NOT_FOUND, PATH_NOT_FOUND, TOO_MANY_OPEN_FILES};
 use crate::files::{Creation, FilePath};
 use crate::services::FileUse;
 use crate::stdio::{Buffering, Device, STREAM_COUNT, Stream, StreamFlags, Translation, translated};
@@ -147,6 +148,7 @@ fn errno_of(code: Win32Code) -> u32 {
     match code {
         FILE_NOT_FOUND | PATH_NOT_FOUND => errno::NOENT,
         FILE_EXISTS => errno::EXIST,
+        TOO_MANY_OPEN_FILES => errno::MFILE,
         Win32Code::INVALID_HANDLE => errno::BADF,
         Win32Code::NOT_ENOUGH_MEMORY => errno::NOMEM,
         Win32Code::ACCESS_DENIED => errno::ACCES,
@@ -285,10 +287,9 @@ pub(in crate::api) fn ungetc<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
     let stream = stream_at(file);
     let stream = stream.and_then(|index| call.machine.services.streams.get(index));
     Ok(match stream {
-        Some(stream) if character != EOF => {
-            stream.unread(character.to_le_bytes()[0]);
-            character & 0xFF
-        }
+        Some(stream) if character != EOF => stream
+            .put_back(character.to_le_bytes()[0])
+            .map_or(EOF, |()| character & 0xFF),
         _ => EOF,
     })
 }
@@ -304,39 +305,78 @@ pub(in crate::api) fn fgets<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
         .saturating_sub(1)
         .max(0)
         .cast_unsigned();
-    let mut line = Vec::new();
-    while (line.len() as u64) < u64::from(limit) {
+    let mut line = Sink::new(buffer);
+    while line.count < limit {
         let Some(byte) = call.next_byte(index)? else {
             break;
         };
-        line.push(byte);
+        line.push(call, byte)?;
         if byte == b'\n' {
             break;
         }
     }
-    if line.is_empty() && limit > 0 {
+    if line.count == 0 && limit > 0 {
         return Ok(0);
     }
-    call.put_characters::<Ansi>(buffer, &line)?;
+    line.push(call, 0)?;
+    line.flush(call)?;
     Ok(buffer)
+}
+
+/// Where bytes go that a stream gives: to the program, piece by piece. A file can be longer than
+/// what the host should hold of it.
+struct Sink {
+    /// Where the next piece goes.
+    at: u32,
+    held: Vec<u8>,
+    /// How many bytes came.
+    count: u32,
+}
+
+impl Sink {
+    fn new(buffer: u32) -> Self {
+        Self {
+            at: buffer,
+            held: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn push<W: Watch>(&mut self, call: &mut Call<'_, W>, byte: u8) -> Result<(), Stop> {
+        if self.held.len() >= PART_BYTES as usize {
+            self.flush(call)?;
+        }
+        self.held.push(byte);
+        self.count = self.count.wrapping_add(1);
+        Ok(())
+    }
+
+    fn flush<W: Watch>(&mut self, call: &mut Call<'_, W>) -> Result<(), Stop> {
+        call.put_bytes(self.at, &self.held)?;
+        let len = u32::try_from(self.held.len()).unwrap_or(0);
+        self.at = self.at.wrapping_add(len);
+        self.held.clear();
+        Ok(())
+    }
 }
 
 /// `gets`: a line of standard input without its end.
 pub(in crate::api) fn gets<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [buffer] = call.arguments();
-    let mut line = Vec::new();
+    let mut line = Sink::new(buffer);
     let mut has_read = false;
     while let Some(byte) = call.next_byte(STDIN)? {
         has_read = true;
         if byte == b'\n' {
             break;
         }
-        line.push(byte);
+        line.push(call, byte)?;
     }
     if !has_read {
         return Ok(0);
     }
-    call.put_characters::<Ansi>(buffer, &line)?;
+    line.push(call, 0)?;
+    line.flush(call)?;
     Ok(buffer)
 }
 
@@ -349,15 +389,15 @@ pub(in crate::api) fn fread<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
     let Some(wanted) = size.checked_mul(count).filter(|&wanted| wanted > 0) else {
         return Ok(0);
     };
-    let mut bytes = Vec::new();
-    while (bytes.len() as u64) < u64::from(wanted) {
+    let mut bytes = Sink::new(buffer);
+    while bytes.count < wanted {
         let Some(byte) = call.next_byte(index)? else {
             break;
         };
-        bytes.push(byte);
+        bytes.push(call, byte)?;
     }
-    call.put_bytes(buffer, &bytes)?;
-    Ok(u32::try_from(bytes.len()).unwrap_or(0) / size)
+    bytes.flush(call)?;
+    Ok(bytes.count / size)
 }
 
 /// `feof`.
@@ -548,15 +588,19 @@ pub(in crate::api) fn setmode<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, S
 /// `_write`: past the buffer, but translated.
 pub(in crate::api) fn write<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [descriptor, buffer, len_bytes] = call.arguments();
-    let bytes = call.get_bytes(buffer, len_bytes)?;
     let index = usize::try_from(descriptor).unwrap_or(usize::MAX);
     let Some(stream) = call.machine.services.streams.get(index) else {
         call.set_errno(errno::BADF)?;
         return Ok(EOF);
     };
-    let device = stream.device;
-    let bytes = translated(&bytes, stream.translation);
-    call.write_device(device, &bytes)?;
+    let (device, translation) = (stream.device, stream.translation);
+    let mut done = 0;
+    while done < len_bytes {
+        let part = (len_bytes - done).min(PART_BYTES);
+        let bytes = call.get_bytes(buffer.wrapping_add(done), part)?;
+        call.write_device(device, &translated(&bytes, translation))?;
+        done += part;
+    }
     Ok(len_bytes)
 }
 
