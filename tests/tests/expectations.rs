@@ -237,6 +237,38 @@ fn an_endless_loop_ends_with_its_budget() {
 }
 
 #[test]
+fn a_program_does_not_raise_the_bounds_of_who_tests_it() {
+    let folder = TempDir::new().unwrap();
+    let endless = PROGRAM.replace("dec eax", "");
+    let write = |name: &str, line: &str, source: &str| {
+        let text = format!("{line}\n;! end budget\n{source}");
+        fs::write(folder.path().join(name), text).unwrap();
+    };
+    write(
+        "endless.asm",
+        ";! run budget=18446744073709551615",
+        &endless,
+    );
+    write("ram.asm", ";! run budget=5000 ram=2G", &endless);
+    write(
+        "file.asm",
+        ";! run budget=5000 ram=1M pagefile=100G",
+        &endless,
+    );
+
+    let bounded = test(&[path(folder.path()), "--max-insns", "5000"]);
+    let more = ["--max-memory", "3G", "--filter", "ram.asm"];
+    let allowed = test(&[&[path(folder.path())][..], &more].concat());
+
+    let text = stdout(&bounded);
+    assert_eq!(bounded.status.code(), Some(1), "{text}");
+    assert!(text.contains("1 passed; 0 failed; 2 broken"), "{text}");
+    assert!(text.contains("asks for 2147483648 bytes"), "{text}");
+    assert!(text.contains("--max-memory allows more"), "{text}");
+    assert_eq!(allowed.status.code(), Some(0), "{}", stdout(&allowed));
+}
+
+#[test]
 fn shells_and_manual_pages_know_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = pagefault().args(["completions", shell]).output().unwrap();

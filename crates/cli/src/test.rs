@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use pagefault_lab::expect::DEFAULT_BUDGET;
+use pagefault_lab::parse_size;
 use rayon::prelude::*;
 
 use crate::args::{Paging, Profile};
@@ -55,9 +56,12 @@ pub(crate) struct TestArguments {
     /// Print one JSON object in place of the text.
     #[arg(long)]
     json: bool,
-    /// The instructions of a program that states no budget.
+    /// The most instructions of a program; it can state fewer.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET)]
     max_insns: u64,
+    /// The most RAM and paging file that a program may state, together.
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = parse_size)]
+    max_memory: u64,
     /// The format of the page tables of a program that states none.
     #[arg(long, value_enum, default_value_t)]
     paging: Paging,

@@ -112,11 +112,28 @@ fn run(path: &Path, source: &[u8], arguments: &TestArguments) -> Result<Judgemen
     })
 }
 
+/// Refuses a program that asks for more memory of the host than it may have.
+fn check_memory(expectations: &Expectations, arguments: &TestArguments) -> Result<(), String> {
+    let settings = expectations.settings();
+    let ram = settings.ram_bytes.unwrap_or_default();
+    let file = settings.pagefile_bytes.unwrap_or_default();
+    let wanted = ram.saturating_add(file);
+    if wanted <= arguments.max_memory {
+        return Ok(());
+    }
+    let most = arguments.max_memory;
+    Err(format!(
+        "error: its `run` line asks for {wanted} bytes of RAM and paging file, more than {most}: \
+         --max-memory allows more\n"
+    ))
+}
+
 fn surroundings(
     path: &Path,
     expectations: &Expectations,
     arguments: &TestArguments,
 ) -> Result<Surroundings, String> {
+    check_memory(expectations, arguments)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut texts = BTreeMap::new();
     for name in expectations.file_names() {

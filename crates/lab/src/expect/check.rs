@@ -41,7 +41,7 @@ pub struct Subject<'a> {
 pub struct Surroundings {
     /// What the machine is made of, as far as the expectations leave it open.
     pub config: MachineConfig,
-    /// The instructions that the program may execute, unless the expectations say a number.
+    /// The most instructions that the program may execute; the expectations can say fewer.
     pub budget: u64,
     /// The folder that the program sees as drive C.
     pub files: Option<Box<dyn Files>>,
@@ -93,7 +93,9 @@ pub fn check(
     if let Some(files) = surroundings.files {
         machine.set_files(files);
     }
-    let budget = settings.budget.unwrap_or(surroundings.budget);
+    // Who wrote the program does not raise what who runs it allows.
+    let wanted = settings.budget.unwrap_or(u64::MAX);
+    let budget = wanted.min(surroundings.budget);
     let mut trial = Trial {
         progress: list.iter().map(|_| Progress::default()).collect(),
         list: &list,

@@ -146,7 +146,11 @@ fn look(
             ram_bytes: limits.ram_bytes,
             ..MachineConfig::default()
         },
-        budget: limits.instructions,
+        // The lab's own number, not one of the submission.
+        budget: expectations
+            .settings()
+            .budget
+            .unwrap_or(limits.instructions),
         files: None,
         texts: BTreeMap::new(),
     };
