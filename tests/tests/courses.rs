@@ -299,6 +299,11 @@ fn a_class_of_200_is_graded_whatever_was_handed_in_and_again_after_a_kill() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!killed.join("results.json").exists());
+    // What a grader leaves that is killed while it writes.
+    let leftovers = ["students/.pagefault-a1.part", ".pagefault-b2.part"];
+    for name in leftovers {
+        fs::write(killed.join(name), "{").unwrap();
+    }
     let second = grade(&killed).output().unwrap();
 
     assert_eq!(
@@ -307,6 +312,9 @@ fn a_class_of_200_is_graded_whatever_was_handed_in_and_again_after_a_kill() {
     );
     assert!(took < CLASS_TIME, "{took:?}");
     let text_of = |out: &Path, name: &str| fs::read_to_string(out.join(name)).unwrap();
+    for name in leftovers {
+        assert!(!killed.join(name).exists(), "{name} is still there");
+    }
     for name in ["results.json", "results.csv", "junit.xml"] {
         assert_eq!(text_of(&whole, name), text_of(&killed, name), "{name}");
     }

@@ -102,6 +102,24 @@ impl WholeFile {
     }
 }
 
+/// What the names of files begin and end with that are not complete.
+const PART_PREFIX: &str = ".pagefault-";
+const PART_SUFFIX: &str = ".part";
+
+/// Removes files that were never completed, since whoever wrote them was killed. Nobody else may
+/// write to that folder now.
+pub(crate) fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_file = entry.file_type().is_ok_and(|found| found.is_file());
+        if is_file && name.starts_with(PART_PREFIX) && name.ends_with(PART_SUFFIX) {
+            // One that cannot be removed harms nobody.
+            _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Makes a file without a lasting name in the folder of another.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = match path.parent() {
@@ -109,7 +127,7 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".pagefault-").suffix(".part");
+    builder.prefix(PART_PREFIX).suffix(PART_SUFFIX);
     // Others may read a result, as any file that a command writes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

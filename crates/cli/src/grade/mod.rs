@@ -111,7 +111,9 @@ pub(crate) fn run(arguments: &GradeArguments) -> anyhow::Result<u8> {
             let folder = out.join(folder);
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
+            output::remove_leftovers(&folder);
         }
+        output::remove_leftovers(out);
     }
     let bar = if io::stderr().is_terminal() {
         ProgressBar::new(students.len() as u64)
@@ -281,25 +283,31 @@ impl Class<'_> {
     fn save(&self, student: &str, record: &StudentRecord, path: &Path) -> anyhow::Result<()> {
         let lab = &self.found.lab;
         if let Some(page) = self.path(student, PAGES, "html") {
-            record::replace(&page, &page::page(lab.title(), record))?;
+            output::write_file(&page, page::page(lab.title(), record).as_bytes())?;
         }
         if let Some(results) = self.path(student, GRADESCOPE, "json") {
-            record::replace(&results, &outputs::gradescope(record))?;
+            output::write_file(&results, outputs::gradescope(record).as_bytes())?;
         }
         // Last: what is there tells that the student is done.
-        record::replace(path, &record.to_text())
+        output::write_file(path, record.to_text().as_bytes())
     }
 }
 
 /// Writes the results of the class, and says them.
 fn finish(arguments: &GradeArguments, lab: &Lab, records: &[StudentRecord]) -> anyhow::Result<()> {
     if let Some(out) = &arguments.out {
-        record::replace(&out.join("results.json"), &outputs::class(lab, records))?;
-        record::replace(&out.join("results.csv"), &outputs::csv(records))?;
-        record::replace(&out.join("junit.xml"), &outputs::junit(lab, records)?)?;
+        output::write_file(
+            &out.join("results.json"),
+            outputs::class(lab, records).as_bytes(),
+        )?;
+        output::write_file(&out.join("results.csv"), outputs::csv(records).as_bytes())?;
+        output::write_file(
+            &out.join("junit.xml"),
+            outputs::junit(lab, records)?.as_bytes(),
+        )?;
     }
     if let (Some(path), [record]) = (&arguments.gradescope, records) {
-        record::replace(path, &outputs::gradescope(record))?;
+        output::write_file(path, outputs::gradescope(record).as_bytes())?;
     }
     output::print(&outputs::summary(records))
 }

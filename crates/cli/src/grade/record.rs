@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
 use pagefault_lab::pack::{CheckReport, Report, Visibility};
 use serde_json::{Value, json};
 
@@ -112,13 +111,4 @@ fn check(object: &Value) -> Option<CheckReport> {
 fn lines(value: &Value) -> Option<Vec<String>> {
     let lines = value.as_array()?.iter();
     lines.map(|line| line.as_str().map(str::to_owned)).collect()
-}
-
-/// Writes a file under another name first, so that a file that is there is whole.
-pub(super) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = fs::write(&part, text).and_then(|()| fs::rename(&part, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
 }
