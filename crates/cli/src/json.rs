@@ -7,18 +7,23 @@ use pagefault_machine::{
 };
 use serde_json::{Value, json};
 
+use crate::run::Output;
+
 /// The version of the objects' layout. It grows when a field changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// Returns the object that `run --json` prints.
-pub(crate) fn result<W: Watch>(machine: &Machine<W>, outcome: &Outcome, output: &[u8]) -> Value {
+pub(crate) fn result<W: Watch>(machine: &Machine<W>, outcome: &Outcome, output: &Output) -> Value {
     let mut object = json!({
         "schema": SCHEMA,
         "outcome": name(outcome),
         "instructions": machine.instructions(),
-        "stdout": String::from_utf8_lossy(output),
+        "stdout": String::from_utf8_lossy(&output.bytes),
         "statistics": statistics(&machine.statistics()),
     });
+    if output.left_out_bytes > 0 {
+        object["stdout_left_out_bytes"] = json!(output.left_out_bytes);
+    }
     let details = match outcome {
         Outcome::Exited { code } => json!({ "exit_code": code }),
         Outcome::Exception(report) => json!({ "exception": exception(report) }),

@@ -34,7 +34,28 @@ const EXIT_USAGE: u8 = 2;
 pub(crate) const EXIT_NO_PROGRAM: u8 = 123;
 
 /// What the guest has written to its standard output, for `--json`.
-type Captured = Rc<RefCell<Vec<u8>>>;
+type Captured = Rc<RefCell<Output>>;
+
+/// The beginning of an output.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) bytes: Vec<u8>,
+    /// How many bytes came after what is kept.
+    pub(crate) left_out_bytes: u64,
+}
+
+impl Output {
+    /// What of an output is kept, in bytes: a program can write without end.
+    const MAX_BYTES: usize = 64 << 20;
+
+    fn add(&mut self, bytes: &[u8]) {
+        let room = Self::MAX_BYTES.saturating_sub(self.bytes.len());
+        let (kept, left_out) = bytes.split_at(room.min(bytes.len()));
+        self.bytes.extend_from_slice(kept);
+        let left_out = u64::try_from(left_out.len()).unwrap_or(u64::MAX);
+        self.left_out_bytes = self.left_out_bytes.saturating_add(left_out);
+    }
+}
 
 /// What the command prints on standard output.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +86,10 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<
         return Ok(EXIT_NO_PROGRAM);
     };
     let captured = Captured::default();
-    let console: Box<dyn Console> = if arguments.json || look {
-        Box::new(Capture(Rc::clone(&captured)))
-    } else {
-        Box::new(Terminal::default())
+    let console: Box<dyn Console> = match (look, arguments.json) {
+        (true, _) => Box::new(Mute),
+        (false, true) => Box::new(Capture(Rc::clone(&captured))),
+        (false, false) => Box::new(Terminal::default()),
     };
     if let Some(path) = &arguments.record_trace {
         let recording = Recording::create(path, arguments.paging)?;
@@ -294,11 +315,41 @@ struct Capture(Captured);
 impl Console for Capture {
     fn write(&mut self, stream: Stream, bytes: &[u8]) {
         if stream == Stream::Output {
-            self.0.borrow_mut().extend_from_slice(bytes);
+            self.0.borrow_mut().add(bytes);
         }
     }
 
     fn read(&mut self, bytes: &mut [u8]) -> usize {
         io::stdin().lock().read(bytes).unwrap_or(0)
+    }
+}
+
+/// Drops the guest's output.
+#[derive(Debug)]
+struct Mute;
+
+impl Console for Mute {
+    fn write(&mut self, _stream: Stream, _bytes: &[u8]) {}
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        io::stdin().lock().read(bytes).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_an_output_is_kept_and_the_rest_is_counted() {
+        let mut output = Output::default();
+
+        output.add(&vec![b'a'; Output::MAX_BYTES - 1]);
+        output.add(b"bc");
+        output.add(b"d");
+
+        assert_eq!(output.bytes.len(), Output::MAX_BYTES);
+        assert!(output.bytes.ends_with(b"ab"));
+        assert_eq!(output.left_out_bytes, 2);
     }
 }
