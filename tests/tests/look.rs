@@ -83,6 +83,27 @@ fn an_address_is_explained_at_the_moment_that_is_asked_for() {
 }
 
 #[test]
+fn the_address_of_a_walk_and_its_program_are_told_apart() {
+    let program = "fixtures/programs/exit_code.asm";
+
+    let right = run(&["walk", "0x403000", program]);
+    let swapped = run(&["walk", program, "0x403000"]);
+    let missing = run(&["walk", "0x403000", "no/such.asm"]);
+
+    assert_eq!(right.status.code(), Some(0), "{}", stderr(&right));
+    assert_eq!(
+        (right.stdout, right.status),
+        (swapped.stdout, swapped.status)
+    );
+    assert_eq!(missing.status.code(), Some(123));
+    assert!(
+        stderr(&missing).contains("no/such.asm"),
+        "{}",
+        stderr(&missing)
+    );
+}
+
+#[test]
 fn a_program_without_exceptions_has_nothing_to_explain() {
     let output = run(&["explain", "fixtures/programs/exit_code.asm"]);
 

@@ -170,6 +170,22 @@ pub(crate) fn map(arguments: &MapArguments) -> anyhow::Result<u8> {
     run::run(&arguments.run, Shown::Look(Look::Map(arguments)))
 }
 
+impl WalkArguments {
+    /// Exchanges address and program if they are given the wrong way round: where no file is, but
+    /// the address is one.
+    pub(crate) fn put_in_order(&mut self) {
+        let program = &self.run.program;
+        let is_named = program.as_os_str() != NO_PROGRAM;
+        if !is_named || program.exists() || !Path::new(&self.address).is_file() {
+            return;
+        }
+        if let Some(address) = program.to_str().map(str::to_owned) {
+            let program = std::mem::replace(&mut self.address, address);
+            self.run.program = program.into();
+        }
+    }
+}
+
 impl Look<'_> {
     /// Runs a machine to the moment that is looked at, shows what is there, and returns the exit
     /// code of the command.

@@ -41,7 +41,10 @@ const EXIT_OUTPUT: u8 = 125;
 
 fn main() -> ExitCode {
     let matches = args::command().get_matches();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Command::Walk(walk) = &mut arguments.command {
+        walk.put_in_order();
+    }
     let choice = match arguments.color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,
