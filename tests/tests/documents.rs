@@ -225,3 +225,50 @@ fn sources() -> &'static [String] {
         sources
     })
 }
+
+#[test]
+fn the_documents_count_the_emulated_functions_as_the_tables_have_them() {
+    let counts = table_counts();
+    let total: usize = counts.iter().map(|(_, count)| count).sum();
+
+    let rules = fs::read_to_string(project().join("docs/WIN32.md")).unwrap();
+    for (library, count) in &counts {
+        let row = format!("| `{library}` | {count} |");
+        assert!(rules.contains(&row), "docs/WIN32.md lacks: {row}");
+    }
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let says = format!(
+        "more than {} functions of kernel32",
+        (total - 1) / 100 * 100
+    );
+    assert!(
+        readme.contains(&says),
+        "README.md does not say \"{says}\", of {total}"
+    );
+}
+
+/// Returns the libraries of the tables, as the documents name them, with their numbers of rows.
+fn table_counts() -> Vec<(&'static str, usize)> {
+    let sources = ["table.rs", "table_crt.rs"].map(|name| {
+        let path = project().join("crates/machine/src/api").join(name);
+        fs::read_to_string(path).unwrap()
+    });
+    let lists = [
+        ("KERNEL32", "kernel32.dll"),
+        ("NTDLL", "ntdll.dll"),
+        ("USER32", "user32.dll"),
+        ("ADVAPI32", "advapi32.dll"),
+        ("MSVCRT", "msvcrt.dll"),
+        ("MASM32", "masm32.lib"),
+    ];
+    let count = |list: &str| {
+        let begin = format!("const {list}: &'static [Function<W>] = &[");
+        let mut rest = sources
+            .iter()
+            .filter_map(|source| source.split_once(&begin));
+        let (_, rest) = rest.next().expect("the table has the list");
+        let (rows, _) = rest.split_once("];").expect("the list ends");
+        rows.matches("(\"").count()
+    };
+    lists.map(|(list, library)| (library, count(list))).to_vec()
+}
