@@ -65,12 +65,26 @@ enum Left {
         flow: Flow,
         at: PhysAddr,
     },
-    /// A block ended in a way that has to be looked at.
-    Flow(Flow, PhysAddr),
+    /// The block at `at`, of so many instructions, ended in a way that has to be looked at.
+    Flow {
+        flow: Flow,
+        at: PhysAddr,
+        instructions: u32,
+    },
     /// No more instructions are left than a block may have; EIP has been fetched from.
     NearEnd(PhysAddr),
     /// The run ends.
     Exit(Exit),
+}
+
+impl Left {
+    fn at_end<O: pagefault_mmu::Observer, C>(block: &Block<O, C>, flow: Flow) -> Self {
+        Self::Flow {
+            flow,
+            at: block.at(),
+            instructions: block.instructions,
+        }
+    }
 }
 
 impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
@@ -259,11 +273,14 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                     let resume = Resume { at, left: None };
                     return exit.or_else(|| self.run_slowly(mmu, end, observer, resume));
                 }
-                Left::Flow(flow, block_at) => {
-                    let len = self.cache.at(block_at).map(|block| block.instructions);
-                    self.keep_place(mmu, block_at, len.unwrap_or(0));
+                Left::Flow {
+                    flow,
+                    at,
+                    instructions,
+                } => {
+                    self.keep_place(mmu, at, instructions);
                     if flow == Flow::Stopped {
-                        return self.stopped(mmu, block_at);
+                        return self.stopped(mmu, at);
                     }
                     return None;
                 }
@@ -320,7 +337,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 eip = state.regs.eip;
                 follow_jump(mmu, cache, cs_base.wrapping_add(eip), privilege)
             } else {
-                return Left::Flow(flow, block.at());
+                return Left::at_end(block, flow);
             };
             state.instructions += u64::from(block.instructions);
             if C::BRANCHES && flow != Flow::Sequential {
@@ -335,7 +352,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             state.regs.eip = eip;
             let from = block.id;
             if host_calls.contains(&eip) {
-                return Left::Flow(Flow::Reenter, block.at());
+                return Left::at_end(block, Flow::Reenter);
             }
             let addr = cs_base.wrapping_add(eip);
             let at = match mmu.peek_fetch_hit(addr, privilege) {
