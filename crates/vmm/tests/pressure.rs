@@ -251,6 +251,19 @@ fn committing_more_than_ram_and_paging_file_gives_1455_and_changes_nothing() {
 }
 
 #[test]
+fn exactly_what_is_available_can_be_committed() {
+    let mut machine = machine(PolicyKind::Clock, 64, PagingMode::TwoLevel);
+    let left = machine.vmm.commit().available_pages();
+
+    let one_too_many = machine.try_commit((left + 1) * PAGE, Protection::READ_WRITE);
+    let all = machine.try_commit(left * PAGE, Protection::READ_WRITE);
+
+    assert_eq!(one_too_many.unwrap_err().win32_code().get(), 1455);
+    assert!(all.is_ok());
+    assert_eq!(machine.vmm.commit().available_pages(), 0);
+}
+
+#[test]
 fn everything_that_can_be_committed_can_be_written_at_once() {
     let mut machine = machine(PolicyKind::Clock, 64, PagingMode::TwoLevel);
     machine
