@@ -324,3 +324,6 @@ const fn low_half(value: u128) -> u64 {
 pub(crate) const fn low(value: u64) -> u32 {
     value as u32
 }
+
+#[cfg(test)]
+mod tests;
