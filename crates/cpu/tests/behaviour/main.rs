@@ -1,6 +1,7 @@
 //! What a processor on an MMU does, seen from outside.
 
 mod coverage;
+mod faults;
 mod float_exceptions;
 mod machine;
 mod pieces;
