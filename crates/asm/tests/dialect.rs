@@ -271,6 +271,22 @@ fn a_language_that_is_not_known_is_an_error_and_not_another_one() {
 }
 
 #[test]
+fn a_number_that_equ_has_set_cannot_change() {
+    let lines = "same equ 1\nsame equ 1\nother equ 1\nother equ 2\n";
+    let source = program_for(".386", &format!(".code\nstart:\n{lines}"));
+
+    let failure = assemble("x.asm", source.as_bytes(), &NoIncludes, &Options::default());
+
+    let failure = failure.unwrap_err();
+    let [only] = &failure.diagnostics[..] else {
+        panic!("{:?}", failure.diagnostics)
+    };
+    let found = only.code().map(|code| code.to_string());
+    assert_eq!(found.as_deref(), Some("A2005"));
+    assert_eq!((only.span.line, only.span.column), (9, 1));
+}
+
+#[test]
 fn an_argument_in_eax_after_addr_of_a_local_is_the_classic_mistake() {
     let source = "
         f proto :DWORD,:DWORD
