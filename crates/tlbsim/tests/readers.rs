@@ -93,6 +93,18 @@ fn what_is_no_trace_is_refused() {
 }
 
 #[test]
+fn a_text_of_which_hardly_a_line_is_a_record_is_no_trace() {
+    let open = |text: &str| TraceReader::new(text.as_bytes(), None, Limits::default()).map(|_| ());
+    let (record, other) = ("0 1000\n", "and this is none\n");
+
+    let mostly_other = open(&format!("{record}{}", other.repeat(10)));
+    let mostly_records = open(&format!("{other}{}", record.repeat(20)));
+
+    assert!(matches!(mostly_other, Err(ReadError::UnknownFormat { .. })));
+    assert!(mostly_records.is_ok());
+}
+
+#[test]
 fn a_line_without_end_is_one_bad_record_and_takes_no_memory() {
     let source = std::io::Read::chain(
         &b" L 00001000,4\n"[..],
