@@ -56,10 +56,11 @@ fn touch(vmm: &mut Vmm, mmu: &mut Mmu, addr: LinearAddr) -> Result<(), Box<dyn s
     while let Err(fault) = mmu.write(addr, 1_u32, Privilege::User) {
         match vmm.handle_fault(mmu, &fault) {
             Resolution::Resumed(what) => writeln!(out, "  a fault is resolved: {what:?}")?,
-            other => {
-                writeln!(out, "  the program is told: {other:?}")?;
+            Resolution::AccessViolation(violation) => {
+                writeln!(out, "  the program is told: {violation}")?;
                 break;
             }
+            other => return Err(format!("unexpected: {other:?}").into()),
         }
     }
     Ok(())
