@@ -255,8 +255,9 @@ impl Fpu {
         self.used = 0xFF;
     }
 
-    /// EMMS.
+    /// EMMS (SDM Vol. 3A, "Effect of MMX Instructions on x87 FPU State").
     pub(crate) fn leave_mmx(&mut self) {
+        self.top = 0;
         self.used = 0;
     }
 
@@ -302,6 +303,15 @@ impl Fpu {
         self.status -= Status::C1;
     }
 
+    /// Copies ST(0) to a place, unless it is empty, and takes it off the stack.
+    pub(crate) fn copy_top(&mut self, place: u8) {
+        if !self.is_empty(0) {
+            self.set_st(place, self.st(0));
+        }
+        self.set_c1(false);
+        self.pop(Pops::One);
+    }
+
     /// FFREE.
     pub(crate) fn free(&mut self, place: u8) {
         self.used &= !(1 << self.number(place));
@@ -343,6 +353,10 @@ impl Fpu {
     /// Sets C2 to what `c2` says of it.
     pub(crate) fn set_c2(&mut self, c2: Status) {
         self.status = (self.status - Status::C2) | (c2 & Status::C2);
+    }
+
+    pub(crate) fn c1(&self) -> bool {
+        self.status.contains(Status::C1)
     }
 
     pub(crate) fn set_c1(&mut self, c1: bool) {

@@ -112,7 +112,8 @@ pub(super) fn x87<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option
         Code::Fisttp_m64int => x87!(x87::isttp_m::<x87::I64>),
         Code::Fild_m64int => x87!(x87::ld_m::<x87::I64>),
         Code::Fst_sti => x87!(x87::st_sti::<0>),
-        Code::Fstp_sti | Code::Fstpnce_sti | Code::Fstp_sti_DFD0 | Code::Fstp_sti_DFD8 => {
+        Code::Fstpnce_sti => x87!(x87::fstpnce),
+        Code::Fstp_sti | Code::Fstp_sti_DFD0 | Code::Fstp_sti_DFD8 => {
             x87!(x87::st_sti::<1>)
         }
         Code::Fcompp => x87!(x87::fcompp),

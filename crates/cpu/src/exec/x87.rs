@@ -258,6 +258,8 @@ pub(crate) fn ucomi<const POPS: u8>(cx: &mut impl Context, op: &Op) -> Result<()
     compare_to_flags(cx, op, Comparison::Unordered, pops::<POPS>())
 }
 
+/// The flags are set also where an exception is not masked, and C1 stays unless a register is empty:
+/// so processors do, other than the manual says.
 fn compare_to_flags(
     cx: &mut impl Context,
     op: &Op,
@@ -265,11 +267,17 @@ fn compare_to_flags(
     pops: Pops,
 ) -> Result<(), Stop> {
     let fpu = ready(cx)?;
-    let (result, is_done) = fpu.relation(Source::Stack(op.rm.number()), comparison);
+    let place = op.rm.number();
+    let is_fault = fpu.is_empty(0) || fpu.is_empty(place);
+    let c1 = fpu.c1();
+    let (result, is_done) = fpu.relation(Source::Stack(place), comparison);
+    if !is_fault {
+        fpu.set_c1(c1);
+    }
     if is_done {
         fpu.pop(pops);
-        cx.flags_mut().set_status(relation_flags(result));
     }
+    cx.flags_mut().set_status(relation_flags(result));
     Ok(())
 }
 
@@ -336,9 +344,9 @@ pub(crate) fn fld_sti(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     let place = op.rm.number();
     let fpu = ready(cx)?;
     if fpu.is_empty(place) {
+        // It does not matter any more whether there is room.
         if fpu.stack_fault(StackFault::Underflow) {
-            let env = fpu.env();
-            fpu.push(env, F80::pack(Value::DEFAULT_NAN));
+            fpu.push_unchecked(F80::pack(Value::DEFAULT_NAN));
         }
         return Ok(());
     }
@@ -492,6 +500,12 @@ pub(crate) fn st_sti<const POPS: u8>(cx: &mut impl Context, op: &Op) -> Result<(
     Ok(())
 }
 
+/// FSTPNCE, an encoding of `FSTP ST(i)` that does not mind whether ST(0) is empty.
+pub(crate) fn fstpnce(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
+    ready(cx)?.copy_top(op.rm.number());
+    Ok(())
+}
+
 /// FXCH: an empty register counts as a NaN.
 pub(crate) fn fxch(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     let place = op.rm.number();
@@ -514,7 +528,7 @@ pub(crate) fn fxch(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     Ok(())
 }
 
-/// `FCMOVcc`.
+/// `FCMOVcc`: C1 stays, unless a register is empty.
 pub(crate) fn fcmov<const CODE: u8>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     use crate::flags::Condition;
 
@@ -527,7 +541,6 @@ pub(crate) fn fcmov<const CODE: u8>(cx: &mut impl Context, op: &Op) -> Result<()
         }
         return Ok(());
     }
-    fpu.set_c1(false);
     if is_met {
         let value = fpu.st(place);
         fpu.set_st(0, value);

@@ -3,7 +3,7 @@
 use super::x87::ready;
 use crate::context::Context;
 use crate::exception::Stop;
-use crate::float::{self, Quotient};
+use crate::float::{self, Kind, Quotient};
 use crate::fpu::{F80, Fpu, Pops, Source, Status};
 use crate::op::Op;
 
@@ -20,18 +20,25 @@ pub(crate) fn fprem1(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 }
 
 /// The low three bits of the quotient go to C0, C3 and C1, and C2 tells that more is to be done.
+/// Where there is no quotient, C0 and C3 stay.
 fn remainder(fpu: &mut Fpu, quotient: Quotient) {
     let operands = (fpu.fetch(Source::Stack(0)), fpu.fetch(Source::Stack(1)));
     let (Some(lhs), Some(rhs)) = operands else {
         fpu.empty_operand();
+        fpu.set_c2(Status::empty());
         return;
     };
     let mut env = fpu.env();
     let (value, count) = float::remainder(&mut env, lhs, rhs, quotient);
     if !fpu.finish(env) {
+        fpu.set_c2(Status::empty());
         return;
     }
     fpu.set_st(0, F80::pack(value));
+    if matches!(value.kind, Kind::Nan { .. }) {
+        fpu.set_c2(Status::empty());
+        return;
+    }
     let mut condition = Status::empty();
     match count {
         None => condition |= Status::C2,

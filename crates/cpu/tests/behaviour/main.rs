@@ -4,6 +4,7 @@ mod coverage;
 mod faults;
 mod float_exceptions;
 mod machine;
+mod measured;
 mod pieces;
 mod quirks;
 mod random_bytes;
