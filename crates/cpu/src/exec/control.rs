@@ -199,12 +199,13 @@ pub(crate) fn into(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 /// BOUND: two signed limits in memory, lower first.
 pub(crate) fn bound<T: Width>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
     let size = size_of::<T>();
-    let lower = cx.load::<T>(op)?;
-    let upper_at = cx.state().linear_part(op, size, size, AccessKind::Read)?;
-    let upper = cx.read::<T>(upper_at)?;
     let signed = |value: T| value.sign_extend().cast_signed();
     let index = signed(cx.reg::<T>(op.reg));
-    if !(signed(lower)..=signed(upper)).contains(&index) {
+    if index < signed(cx.load::<T>(op)?) {
+        return Err(Exception::fault(Vector::BOUND_RANGE).into());
+    }
+    let upper_at = cx.state().linear_part(op, size, size, AccessKind::Read)?;
+    if index > signed(cx.read::<T>(upper_at)?) {
         return Err(Exception::fault(Vector::BOUND_RANGE).into());
     }
     Ok(())

@@ -75,18 +75,19 @@ pub(crate) fn load_far<T: Width, const REGISTER: u8>(
     Ok(serialize(cx, op))
 }
 
-/// ARPL: raises the requested privilege level of a selector to that of another.
+/// ARPL: raises the requested privilege level of a selector to that of another. It reads, and writes
+/// only what changes: it faults as a read first.
 pub(crate) fn arpl<R: Rm>(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
     let floor = cx.reg::<u16>(op.reg) & Selector::USER;
-    R::update::<u16>(cx, op, |regs, selector| {
-        let is_lower = selector & Selector::USER < floor;
-        regs.flags.set_zf(is_lower);
-        if is_lower {
-            selector & !Selector::USER | floor
-        } else {
-            selector
-        }
-    })
+    let selector = R::read::<u16>(cx, op)?;
+    let is_lower = selector & Selector::USER < floor;
+    let stored = if is_lower {
+        R::write(cx, op, selector & !Selector::USER | floor)?
+    } else {
+        Stored::Plain
+    };
+    cx.flags_mut().set_zf(is_lower);
+    Ok(stored)
 }
 
 /// VERR and VERW.

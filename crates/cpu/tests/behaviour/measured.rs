@@ -1,6 +1,7 @@
 //! What real processors were seen to do, where the manual says something else, or little.
 
-use pagefault_cpu::{Eflags, Exit, F80, NoObserver, Reg, Registers};
+use pagefault_cpu::{Eflags, Exit, F80, NoObserver, Reg, Registers, Vector};
+use pagefault_mmu::{FrameNumber, PteFlags};
 
 use crate::machine::{CODE, DATA, Machine};
 
@@ -105,6 +106,56 @@ fn emms_puts_the_top_of_the_stack_to_zero() {
 
     let fpu = machine.cpu.registers().fpu();
     assert_eq!((fpu.status() & TOP, fpu.used()), (0, 0));
+}
+
+#[test]
+fn arpl_reads_and_writes_only_what_changes() {
+    let read_only = DATA + 0x1000;
+    // arpl [ebx], ax
+    let code = [0x63, 0x03];
+    for (address, level, fault) in [
+        (read_only, 0, None),
+        (read_only, 3, Some(0b111)),
+        (0, 0, Some(0b100)),
+        (0, 3, Some(0b100)),
+    ] {
+        let mut machine = machine();
+        let frame: FrameNumber = machine.frame_of(read_only);
+        machine.mmu.mem_mut().write(frame.byte(0), 0x10_u16);
+        machine.map(read_only, frame, PteFlags::empty());
+        machine.cpu.registers_mut().set_gpr(Reg::Ebx, address);
+        machine.cpu.registers_mut().set_gpr(Reg::Eax, level);
+        machine.load(CODE, &code);
+
+        let exit = machine.run(1);
+
+        let raised = match exit {
+            Exit::Exception { exception, .. } => Some(exception.error_code),
+            _ => None,
+        };
+        assert_eq!(raised, fault, "{address:#x} {level}");
+    }
+}
+
+#[test]
+fn bound_compares_with_the_lower_bound_before_it_reads_the_upper_one() {
+    for (index, vector) in [(5, Vector::BOUND_RANGE), (7, Vector::PAGE)] {
+        let mut machine = machine();
+        // The lower bound is the last dword that there is.
+        let last = DATA + 0x3FFC;
+        let frame = machine.frame_of(last);
+        machine.mmu.mem_mut().write(frame.byte(0xFFC), 6_u32);
+        machine.cpu.registers_mut().set_gpr(Reg::Ebx, last);
+        machine.cpu.registers_mut().set_gpr(Reg::Eax, index);
+        // bound eax, [ebx]
+        machine.load(CODE, &[0x62, 0x03]);
+
+        let Exit::Exception { exception, .. } = machine.run(1) else {
+            panic!("there is no upper bound");
+        };
+
+        assert_eq!(exception.vector, vector, "{index}");
+    }
 }
 
 fn machine() -> Machine<NoObserver> {

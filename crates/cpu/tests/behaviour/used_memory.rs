@@ -95,7 +95,10 @@ fn is_exempt(insn: &Instruction) -> bool {
     // Of a selector 16 bits move, whatever the operand size.
     let moves_selector =
         matches!(insn.mnemonic(), Mnemonic::Push) && insn.op0_register().is_segment_register();
+    // What does not change is not written.
+    let is_arpl = insn.mnemonic() == Mnemonic::Arpl;
     is_repeated
+        || is_arpl
         || is_enter
         || is_bit_string
         || is_masked
