@@ -1,12 +1,12 @@
 //! MMX and the integer part of SSE and SSE2: moves, packed integers, shuffles.
 
-use pagefault_mmu::{AccessKind, Stored, Word};
+use pagefault_mmu::{AccessKind, LinearAddr, Stored, Word};
 
 use super::either;
 use super::packed::{
     Packed, doublewords, from_doublewords, from_quadwords, from_words, quadwords, shuffle, words,
 };
-use super::{InMem, InReg};
+use super::{InMem, InReg, string};
 use crate::context::Context;
 use crate::exception::{Exception, Stop, Vector, general_protection};
 use crate::fpu::Fpu;
@@ -30,6 +30,8 @@ pub(crate) trait VectorRm {
     fn low32(cx: &mut impl Context, op: &Op) -> Result<u32, Stop>;
     /// Reads 8 bytes of an MMX operand.
     fn mm(cx: &mut impl Context, op: &Op) -> Result<u64, Stop>;
+    /// Reads 8 bytes for a conversion; what is in an MMX register makes the registers those of MMX.
+    fn mmx_operand(cx: &mut impl Context, op: &Op) -> Result<u64, Stop>;
     /// Reads 4 bytes of an MMX operand.
     fn mm32(cx: &mut impl Context, op: &Op) -> Result<u64, Stop>;
 }
@@ -55,6 +57,12 @@ impl VectorRm for InReg {
         Ok(cx.state().regs.fpu.mmx(op.rm.number()))
     }
 
+    fn mmx_operand(cx: &mut impl Context, op: &Op) -> Result<u64, Stop> {
+        mmx_ready(cx)?;
+        cx.state_mut().regs.fpu.enter_mmx();
+        Self::mm(cx, op)
+    }
+
     fn mm32(cx: &mut impl Context, op: &Op) -> Result<u64, Stop> {
         Self::mm(cx, op)
     }
@@ -62,10 +70,7 @@ impl VectorRm for InReg {
 
 impl VectorRm for InMem {
     fn xmm(cx: &mut impl Context, op: &Op) -> Result<u128, Stop> {
-        let addr = cx.linear(op, u128::SIZE, AccessKind::Read)?;
-        if !addr.bits().is_multiple_of(u128::SIZE) {
-            return Err(general_protection());
-        }
+        let addr = aligned(cx, op, AccessKind::Read)?;
         cx.read(addr)
     }
 
@@ -85,8 +90,24 @@ impl VectorRm for InMem {
         cx.load(op)
     }
 
+    fn mmx_operand(cx: &mut impl Context, op: &Op) -> Result<u64, Stop> {
+        Self::mm(cx, op)
+    }
+
     fn mm32(cx: &mut impl Context, op: &Op) -> Result<u64, Stop> {
         Ok(u64::from(cx.load::<u32>(op)?))
+    }
+}
+
+/// Returns the linear address of 16 bytes that have to be aligned: #GP if they are not, also where
+/// the alignment check would raise #AC.
+fn aligned(cx: &impl Context, op: &Op, kind: AccessKind) -> Result<LinearAddr, Stop> {
+    match cx.linear(op, u128::SIZE, kind) {
+        Err(Stop::Exception(exception)) if exception.vector == Vector::ALIGNMENT => {
+            Err(general_protection())
+        }
+        Ok(addr) if !addr.bits().is_multiple_of(u128::SIZE) => Err(general_protection()),
+        other => other,
     }
 }
 
@@ -170,10 +191,7 @@ pub(crate) fn movu_xmm_xmmm128<R: VectorRm>(cx: &mut impl Context, op: &Op) -> R
 
 /// Aligned stores: MOVAPS, MOVAPD, MOVDQA, MOVNTPS, MOVNTPD, MOVNTDQ.
 pub(crate) fn mova_m128_xmm(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
-    let addr = cx.linear(op, u128::SIZE, AccessKind::Write)?;
-    if !addr.bits().is_multiple_of(u128::SIZE) {
-        return Err(general_protection());
-    }
+    let addr = aligned(cx, op, AccessKind::Write)?;
     let value = cx.state().regs.xmm(op.reg);
     cx.write(addr, value)
 }
@@ -506,9 +524,10 @@ pub(crate) fn maskmovq(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
     Ok(stored)
 }
 
-/// Stores the chosen bytes, after all of them have been found writable.
+// Quirk: masked-stores
+/// Stores the chosen bytes at DS:EDI, or DS:DI, after all of them have been found writable.
 fn masked_store(cx: &mut impl Context, op: &Op, data: &[u8], mask: &[u8]) -> Result<Stored, Stop> {
-    let edi = cx.reg::<u32>(Reg::Edi);
+    let edi = string::offset(cx, op, Reg::Edi);
     let chosen = || {
         (0_u32..)
             .zip(data)

@@ -490,22 +490,20 @@ fn to_mmx<L: Lane, const TRUNCATES: u8>(
     Ok(())
 }
 
-/// CVTPI2PS: the upper half stays.
+/// CVTPI2PS: the upper half stays. An operand in memory leaves x87 alone.
 pub(crate) fn cvtpi2ps<R: VectorRm>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
-    mmx_ready(cx)?;
-    let source = u128::from(R::mm(cx, op)?);
+    let source = u128::from(R::mmx_operand(cx, op)?);
     let env = env(cx);
     let result = convert_lanes::<Single>(cx, source, 2, env, integer_to_single)?;
-    cx.state_mut().regs.fpu.enter_mmx();
     let [_, high] = quadwords(cx.state().regs.xmm(op.reg));
     let joined = from_quadwords([quadwords(result)[0], high]);
     cx.state_mut().regs.set_xmm(op.reg, joined);
     Ok(())
 }
 
-/// CVTPI2PD.
+/// CVTPI2PD. An operand in memory leaves x87 alone.
 pub(crate) fn cvtpi2pd<R: VectorRm>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
-    let source = u128::from(R::mm(cx, op)?);
+    let source = u128::from(R::mmx_operand(cx, op)?);
     let env = env(cx);
     let result = convert_lanes::<Double>(cx, source, 2, env, integer_to_double)?;
     cx.state_mut().regs.set_xmm(op.reg, result);

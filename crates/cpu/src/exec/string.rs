@@ -298,7 +298,8 @@ fn advance<T: Width>(cx: &mut impl Context, op: &Op, reg: Reg) {
     set_address_register(cx, op, reg, next);
 }
 
-fn offset(cx: &impl Context, op: &Op, reg: Reg) -> u32 {
+/// Returns the part of a register that addresses memory.
+pub(super) fn offset(cx: &impl Context, op: &Op, reg: Reg) -> u32 {
     let value = cx.reg::<u32>(reg);
     if op.mode == AddressMode::Segmented16 {
         value & 0xFFFF

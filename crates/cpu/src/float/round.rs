@@ -20,7 +20,14 @@ pub(crate) fn round(
     let tiny_by = format.min_exponent - (exponent + normal.carry);
     if tiny_by > 0 {
         if env.unmasked.contains(FloatExceptions::UNDERFLOW) {
-            return reported(env, FloatExceptions::UNDERFLOW, negative, exponent, normal);
+            return reported(
+                env,
+                FloatExceptions::UNDERFLOW,
+                negative,
+                exponent,
+                normal,
+                format,
+            );
         }
         if env.results == Denormals::Zero {
             env.raised |= FloatExceptions::UNDERFLOW | FloatExceptions::PRECISION;
@@ -41,7 +48,14 @@ pub(crate) fn round(
     };
     if exponent + cut.carry > format.max_exponent {
         if env.unmasked.contains(FloatExceptions::OVERFLOW) {
-            return reported(env, FloatExceptions::OVERFLOW, negative, exponent, cut);
+            return reported(
+                env,
+                FloatExceptions::OVERFLOW,
+                negative,
+                exponent,
+                cut,
+                format,
+            );
         }
         return overflow(env, negative, format);
     }
@@ -60,12 +74,17 @@ fn reported(
     negative: bool,
     exponent: i32,
     cut: Cut,
+    format: Format,
 ) -> Value {
     /// How far exponents are moved.
     const BIAS: i32 = 24_576;
     env.raised |= exception;
     if cut.is_inexact {
         env.raised |= FloatExceptions::PRECISION;
+    }
+    if format.max_exponent != Format::EXTENDED.max_exponent {
+        // Nobody takes it.
+        return Value::zero(negative);
     }
     let is_overflow = exception == FloatExceptions::OVERFLOW;
     let exponent = if is_overflow {

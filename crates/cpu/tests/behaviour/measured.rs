@@ -109,6 +109,28 @@ fn emms_puts_the_top_of_the_stack_to_zero() {
 }
 
 #[test]
+fn conversions_of_mmx_integers_leave_x87_alone_if_the_operand_is_in_memory() {
+    for (code, is_mmx) in [
+        (&[0x0F, 0x2A, 0xC1][..], true),
+        (&[0x66, 0x0F, 0x2A, 0xC1], true),
+        (&[0x0F, 0x2A, 0x03], false),
+        (&[0x66, 0x0F, 0x2A, 0x03], false),
+    ] {
+        let mut machine = floats(5 << TOP_SHIFT, 0x11);
+
+        run(&mut machine, code);
+
+        let fpu = machine.cpu.registers().fpu();
+        let expected = if is_mmx {
+            (0, 0xFF)
+        } else {
+            (5 << TOP_SHIFT, 0x11)
+        };
+        assert_eq!((fpu.status() & TOP, fpu.used()), expected, "{code:x?}");
+    }
+}
+
+#[test]
 fn arpl_reads_and_writes_only_what_changes() {
     let read_only = DATA + 0x1000;
     // arpl [ebx], ax
@@ -138,6 +160,24 @@ fn arpl_reads_and_writes_only_what_changes() {
 }
 
 #[test]
+fn misaligned_vectors_raise_gp_also_with_the_alignment_check() {
+    // addps xmm0, [ebx]; movaps [ebx], xmm0
+    for code in [[0x0F, 0x58, 0x03], [0x0F, 0x29, 0x03]] {
+        let mut machine = machine();
+        let registers = machine.cpu.registers_mut();
+        registers.set_eflags(Eflags::ALIGNMENT_CHECK);
+        registers.set_gpr(Reg::Ebx, DATA + 4);
+        machine.load(CODE, &code);
+
+        let Exit::Exception { exception, .. } = machine.run(1) else {
+            panic!("it is misaligned");
+        };
+
+        assert_eq!(exception.vector, Vector::GENERAL_PROTECTION);
+    }
+}
+
+#[test]
 fn bound_compares_with_the_lower_bound_before_it_reads_the_upper_one() {
     for (index, vector) in [(5, Vector::BOUND_RANGE), (7, Vector::PAGE)] {
         let mut machine = machine();
@@ -155,6 +195,75 @@ fn bound_compares_with_the_lower_bound_before_it_reads_the_upper_one() {
         };
 
         assert_eq!(exception.vector, vector, "{index}");
+    }
+}
+
+#[test]
+fn an_exact_result_out_of_range_that_is_not_masked_is_not_inexact() {
+    const UNDERFLOW: u32 = 1 << 4;
+    const OVERFLOW: u32 = 1 << 3;
+    const INEXACT: u32 = 1 << 5;
+    // All but underflow and overflow masked.
+    let masks = 0x1F80 & !((UNDERFLOW | OVERFLOW) << 7);
+    for (value, raised) in [
+        (2.0_f64.powi(-140), UNDERFLOW),
+        (
+            2.0_f64.powi(-140) * (1.0 + f64::EPSILON),
+            UNDERFLOW | INEXACT,
+        ),
+        (2.0_f64.powi(140), OVERFLOW),
+        (2.0_f64.powi(140) * (1.0 + f64::EPSILON), OVERFLOW | INEXACT),
+    ] {
+        let mut machine = machine();
+        let registers = machine.cpu.registers_mut();
+        registers.set_mxcsr(masks);
+        registers.set_xmm(Reg::Ecx, u128::from(value.to_bits()));
+        // cvtsd2ss xmm0, xmm1
+        machine.load(CODE, &[0xF2, 0x0F, 0x5A, 0xC1]);
+
+        let Exit::Exception { exception, .. } = machine.run(1) else {
+            panic!("{value} is out of range");
+        };
+
+        assert_eq!(exception.vector, Vector::SIMD);
+        assert_eq!(machine.cpu.registers().mxcsr(), masks | raised, "{value}");
+    }
+}
+
+#[test]
+fn masked_stores_with_short_addresses_use_di() {
+    for code in [
+        &[0x67, 0x0F, 0xF7, 0xC0][..],
+        &[0x67, 0x66, 0x0F, 0xF7, 0xC0],
+    ] {
+        let mut machine = machine();
+        let registers = machine.cpu.registers_mut();
+        registers.fpu_mut().set_mmx(0, u64::MAX);
+        registers.set_xmm(Reg::Eax, u128::MAX);
+        registers.set_gpr(Reg::Edi, DATA + 0x10);
+        machine.load(CODE, code);
+
+        let Exit::Exception { exception, .. } = machine.run(1) else {
+            panic!("there is nothing at 10h");
+        };
+
+        let fault = exception.page_fault.unwrap();
+        assert_eq!(fault.addr.bits(), 0x10, "{code:x?}");
+    }
+}
+
+#[test]
+fn masked_stores_never_touch_what_the_mask_leaves_out() {
+    for code in [&[0x0F, 0xF7, 0xC1][..], &[0x66, 0x0F, 0xF7, 0xC1]] {
+        let mut machine = machine();
+        let registers = machine.cpu.registers_mut();
+        // The first byte of each; the others would lie behind the last page.
+        registers.fpu_mut().set_mmx(1, 0x80);
+        registers.set_xmm(Reg::Ecx, 0x80);
+        registers.set_gpr(Reg::Edi, DATA + 0x3FFF);
+        machine.load(CODE, code);
+
+        assert_eq!(machine.run(1), Exit::Budget, "{code:x?}");
     }
 }
 
