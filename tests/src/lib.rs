@@ -4,6 +4,7 @@
 pub mod command;
 pub mod golden;
 pub mod mutations;
+pub mod native;
 mod random;
 pub mod random_files;
 pub mod soak;
