@@ -1,7 +1,8 @@
 //! The page-fault handler: what the entry and the region say is done.
 
 use pagefault_mmu::{
-    AccessKind, FrameNumber, LinearAddr, Mmu, Observer, PageEntry, PageFault, PageNumber, PteFlags,
+    AccessKind, FrameNumber, LinearAddr, Mmu, Observer, PAGE_SIZE, PageEntry, PageFault,
+    PageNumber, PteFlags,
 };
 
 use crate::frames::{Contents, FrameOwner};
@@ -401,7 +402,7 @@ impl Vmm {
         owner: FrameOwner,
         slot: Slot,
     ) -> Result<FrameNumber, InPageCause> {
-        let mut bytes: PageBytes = [0; _];
+        let mut bytes: PageBytes = [0; PAGE_SIZE as usize];
         self.paging_file
             .read(slot, &mut bytes)
             .map_err(InPageCause::Store)?;
@@ -435,7 +436,7 @@ impl Vmm {
                 (frame, Resumed::PagedIn { frame, slot })
             }
             Prototype::Untouched if has_file => {
-                let mut bytes: PageBytes = [0; _];
+                let mut bytes: PageBytes = [0; PAGE_SIZE as usize];
                 let object = self.sections.get_mut(section).expect("found above");
                 let file = object.file.as_mut().expect("found above");
                 file.read(index, &mut bytes).map_err(InPageCause::Store)?;

@@ -210,7 +210,7 @@ impl Sample {
         let mappings: [&[&str]; 4] = [
             &[],
             &["--map", "0x500000:0x2000:rw"],
-            &["--map", "0x10000:1:none", "--map", "0x500000:0x10000:rwx"],
+            &["--map", "0x600000:1:none", "--map", "0x500000:0x10000:rwx"],
             &["--map", "0x7ffe0000:0xffffffff:r"],
         ];
         self.vary(random, &mappings);

@@ -50,7 +50,7 @@ impl Vmm {
             let offset = addr.page_offset() as usize;
             let len = rest.len().min(PAGE_SIZE as usize - offset);
             let (part, after) = rest.split_at_mut(len);
-            let mut page: PageBytes = [0; _];
+            let mut page: PageBytes = [0; PAGE_SIZE as usize];
             self.peek_page(mmu, process, addr.page(), &mut page)?;
             part.copy_from_slice(&page[offset..offset + len]);
             at = addr.page().next().map(PageNumber::start);
