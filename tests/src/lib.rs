@@ -5,6 +5,7 @@ pub mod command;
 pub mod golden;
 pub mod mutations;
 pub mod native;
+mod paging;
 mod random;
 pub mod random_files;
 pub mod soak;

@@ -5,9 +5,11 @@ use pagefault_cpu::{
     SegmentRights, Selector,
 };
 use pagefault_mmu::{
-    Cr0, Cr4, Efer, Execute, FrameNumber, LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageEntry,
-    PageNumber, PhysMemory, PteFlags, Root, tables,
+    Execute, FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageEntry, PageNumber, PhysMemory, PteFlags,
+    Root, tables,
 };
+
+use crate::paging::pae_mmu;
 
 use super::case::Case;
 use super::layout::{self, DATA, DATA_BLOCK, PageRights, REGIONS, TEB};
@@ -66,16 +68,8 @@ impl Stage {
                 });
             }
         }
-        let mut mmu = Mmu::new(mem, &MmuConfig::default()).expect("the default can be built");
-        mmu.set_efer(Efer::NO_EXECUTE_ENABLE.bits())
-            .expect("NXE can be set");
-        mmu.set_cr4(Cr4::PHYSICAL_ADDRESS_EXTENSION.bits())
-            .expect("PAE can be set");
-        mmu.set_cr3(root.cr3()).expect("the PDPTEs are good");
-        let cr0 = Cr0::PROTECTED_MODE | Cr0::WRITE_PROTECT | Cr0::PAGING;
-        mmu.set_cr0(cr0.bits()).expect("paging can be turned on");
         let mut stage = Self {
-            mmu,
+            mmu: pae_mmu(mem, root),
             cpu: Cpu::new(),
             pages,
             segments: Vec::new(),

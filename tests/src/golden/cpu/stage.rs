@@ -7,9 +7,11 @@ use pagefault_cpu::{
     Selector,
 };
 use pagefault_mmu::{
-    Cr0, Cr4, Efer, Execute, FrameNumber, LinearAddr, Mmu, MmuConfig, PAGE_SIZE, PageEntry,
-    PageNumber, PhysMemory, PteFlags, Root, tables,
+    Execute, FrameNumber, LinearAddr, Mmu, PAGE_SIZE, PageEntry, PageNumber, PhysMemory, PteFlags,
+    Root, tables,
 };
+
+use crate::paging::pae_mmu;
 
 use super::format::{Fill, Layout, Patch, Vector};
 
@@ -49,14 +51,7 @@ impl Stage {
                 builder.add_page(region.base + index * PAGE_SIZE, &region.prot, region.fill);
             }
         }
-        let (mut mmu, root, pages) = builder.finish();
-        mmu.set_efer(Efer::NO_EXECUTE_ENABLE.bits())
-            .expect("NXE can be set");
-        mmu.set_cr4(Cr4::PHYSICAL_ADDRESS_EXTENSION.bits())
-            .expect("PAE can be set");
-        mmu.set_cr3(root.cr3()).expect("the PDPTEs are good");
-        let cr0 = Cr0::PROTECTED_MODE | Cr0::WRITE_PROTECT | Cr0::PAGING;
-        mmu.set_cr0(cr0.bits()).expect("paging can be turned on");
+        let (mmu, pages) = builder.finish();
         let frames = pages.iter().map(|page| (page.start, page.frame)).collect();
         let mut stage = Self {
             mmu,
@@ -230,9 +225,8 @@ impl Builder {
         frame(self.next_frame - 1)
     }
 
-    fn finish(self) -> (Mmu, Root, Vec<Page>) {
-        let mmu = Mmu::new(self.mem, &MmuConfig::default()).expect("the default can be built");
-        (mmu, self.root, self.pages)
+    fn finish(self) -> (Mmu, Vec<Page>) {
+        (pae_mmu(self.mem, self.root), self.pages)
     }
 }
 
