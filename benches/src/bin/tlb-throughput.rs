@@ -4,7 +4,7 @@
 //! process. Without a name, the trace is `fixtures/traces/sqlite32.lackey.zst`.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::ExitCode;
 
 use pagefault_benches::clock::CpuClock;
@@ -110,7 +110,7 @@ fn best(count: u64, mut pass: impl FnMut() -> u64) -> f64 {
     count as f64 * 1e9 / least.max(1) as f64
 }
 
-fn records(source: impl Read) -> Result<Vec<Record>, pagefault_tlbsim::ReadError> {
+fn records(source: impl BufRead) -> Result<Vec<Record>, pagefault_tlbsim::ReadError> {
     let mut reader = TraceReader::new(source, Some(Format::Lackey), Limits::default())?;
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     loop {
@@ -131,7 +131,7 @@ fn record(records: &[Record]) -> io::Result<Vec<u8>> {
 }
 
 /// Reads a trace to its end and returns how many records it has.
-fn drain(source: impl Read, format: Option<Format>) -> u64 {
+fn drain(source: impl BufRead, format: Option<Format>) -> u64 {
     let mut batch = Vec::new();
     let Ok(mut reader) = TraceReader::new(source, format, Limits::default()) else {
         return 0;
@@ -146,6 +146,7 @@ fn simulate(compressed: &[u8], geometry: Geometry) -> u64 {
     let mut planner = Planner::new(Plan::default());
     let (mut records, mut batch) = (Vec::new(), Batch::default());
     let source = zstd::Decoder::new(compressed).ok();
+    let source = source.map(|text| BufReader::with_capacity(1 << 18, text));
     let reader = source.and_then(|source| TraceReader::new(source, None, Limits::default()).ok());
     let Some(mut reader) = reader else {
         return 0;

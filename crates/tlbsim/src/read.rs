@@ -7,6 +7,7 @@ mod detect;
 mod dinero;
 mod drview;
 mod execlog;
+mod input;
 mod lackey;
 mod lines;
 mod perf;
@@ -14,11 +15,12 @@ mod pinatrace;
 pub mod recorded;
 mod tally;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 use thiserror::Error;
 
 use crate::read::binary_formats::{ChampSim, OracleGeneral};
+use crate::read::input::Input;
 use crate::read::lines::Lines;
 use crate::record::{Record, Region};
 
@@ -206,8 +208,6 @@ struct Output<'a> {
     tally: &'a mut Tally,
 }
 
-/// How many bytes are asked of the source at once.
-const BLOCK_BYTES: usize = 1 << 18;
 /// Records that are wanted before the source is asked again.
 const BATCH: usize = 1 << 14;
 /// Bytes of the start of an unknown trace that its error shows.
@@ -228,15 +228,11 @@ impl Default for Limits {
 
 /// Reads a trace, piece by piece.
 pub struct TraceReader<R> {
-    source: R,
+    input: Input<R>,
     format: Format,
     decoder: Box<dyn Decode>,
     limits: Limits,
     tally: Tally,
-    buffer: Vec<u8>,
-    /// What of the buffer is not decoded yet.
-    start: usize,
-    is_at_end: bool,
 }
 
 impl<R> std::fmt::Debug for TraceReader<R> {
@@ -248,35 +244,30 @@ impl<R> std::fmt::Debug for TraceReader<R> {
     }
 }
 
-impl<R: Read> TraceReader<R> {
+impl<R: BufRead> TraceReader<R> {
     /// Begins to read a trace. Without a format, its first bytes decide.
     ///
     /// # Errors
     ///
     /// [`ReadError::Source`], [`ReadError::Empty`] and [`ReadError::UnknownFormat`].
     pub fn new(source: R, format: Option<Format>, limits: Limits) -> Result<Self, ReadError> {
-        let mut reader = Self {
-            source,
-            format: Format::Lackey,
-            decoder: Format::Lackey.decoder(),
-            limits,
-            tally: Tally::default(),
-            buffer: Vec::with_capacity(BLOCK_BYTES * 2),
-            start: 0,
-            is_at_end: false,
-        };
-        while reader.buffer.len() < BLOCK_BYTES && !reader.is_at_end {
-            reader.refill()?;
-        }
-        if reader.buffer.is_empty() {
+        let mut input = Input::new(source);
+        let wrong = |source| ReadError::Source { records: 0, source };
+        let (start, _) = input.bytes(detect::LOOKED_AT).map_err(wrong)?;
+        if start.is_empty() {
             return Err(ReadError::Empty);
         }
-        let found = format.or_else(|| detect::format_of(&reader.buffer));
-        reader.format = found.ok_or_else(|| ReadError::UnknownFormat {
-            start: reader.buffer[..reader.buffer.len().min(SHOWN_START)].to_vec(),
+        let found = format.or_else(|| detect::format_of(start));
+        let format = found.ok_or_else(|| ReadError::UnknownFormat {
+            start: start[..start.len().min(SHOWN_START)].to_vec(),
         })?;
-        reader.decoder = reader.format.decoder();
-        Ok(reader)
+        Ok(Self {
+            input,
+            format,
+            decoder: format.decoder(),
+            limits,
+            tally: Tally::default(),
+        })
     }
 
     /// Returns the format.
@@ -301,27 +292,31 @@ impl<R: Read> TraceReader<R> {
     /// [`ReadError`], except for an empty or unknown trace.
     pub fn read(&mut self, records: &mut Vec<Record>) -> Result<(), ReadError> {
         records.clear();
+        let mut wanted = 1;
         loop {
-            let end = if self.is_at_end { End::Yes } else { End::No };
-            let before = records.len();
+            let before = self.tally.records;
+            let wrong = |source| ReadError::Source {
+                records: before,
+                source,
+            };
+            let (bytes, end) = self.input.bytes(wanted).map_err(wrong)?;
+            let (had, len) = (records.len(), bytes.len());
             let mut output = Output {
                 records,
                 tally: &mut self.tally,
             };
-            self.start += self
-                .decoder
-                .decode(&self.buffer[self.start..], end, &mut output);
-            self.tally.records += (records.len() - before) as u64;
+            let used = self.decoder.decode(bytes, end, &mut output);
+            self.input.use_up(used);
+            self.tally.records += (records.len() - had) as u64;
             self.check_bad()?;
-            if end == End::Yes && self.start == self.buffer.len() {
+            if end == End::Yes && used == len {
                 return self.check_records();
             }
             if records.len() >= BATCH {
                 return Ok(());
             }
-            if end == End::No {
-                self.refill()?;
-            }
+            // What cannot be used alone is asked for with more behind it.
+            wanted = if used == 0 { len + 1 } else { 1 };
         }
     }
 
@@ -353,17 +348,5 @@ impl<R: Read> TraceReader<R> {
                 skipped: self.tally.skipped,
             }),
         }
-    }
-
-    /// Moves what is left to the beginning of the buffer and reads a block behind it.
-    fn refill(&mut self) -> Result<(), ReadError> {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        let records = self.tally.records;
-        let wrong = |source| ReadError::Source { records, source };
-        let mut block = self.source.by_ref().take(BLOCK_BYTES as u64);
-        let count = block.read_to_end(&mut self.buffer).map_err(wrong)?;
-        self.is_at_end = count < BLOCK_BYTES;
-        Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Readers: what they take, what they leave out, what they refuse.
 
+use std::io::{BufRead, BufReader, Write as _};
+
 use pagefault_tlbsim::read::recorded::{MAGIC, Recorder};
 use pagefault_tlbsim::{
     Format, Limits, MAX_SIZE_BYTES, Op, ReadError, Record, Region, Tally, TraceReader,
@@ -111,6 +113,7 @@ fn a_line_without_end_is_one_bad_record_and_takes_no_memory() {
         std::io::Read::take(std::io::repeat(0), 50 << 20),
     );
     let source = std::io::Read::chain(source, &b"\n L 00002000,4\n"[..]);
+    let source = BufReader::new(source);
     let mut reader = TraceReader::new(source, Some(Format::Lackey), Limits::default()).unwrap();
     let (mut batch, mut all) = (Vec::new(), Vec::new());
     loop {
@@ -207,6 +210,11 @@ fn large_pages_size_the_records_that_follow() {
     recorder.large_page(0x0080_0123, 22);
     recorder.record(&Record::new(Op::Read, 0x00BF_FFFC, 4));
     recorder.record(&Record::new(Op::Read, 0x00C0_0000, 4));
+    recorder.record(&Record::new(Op::Read, 0x0080_0000, 5));
+    recorder.large_page(0x00C0_0000, 22);
+    recorder.record(&Record::new(Op::Read, 0x00C0_0000, 4));
+    recorder.large_page(0x0100_0000, 3);
+    recorder.record(&Record::new(Op::Read, 0x0100_0000, 4));
     let (bytes, _) = recorder.finish().unwrap();
 
     let (records, _) = read_bytes(&bytes, None).unwrap();
@@ -216,7 +224,26 @@ fn large_pages_size_the_records_that_follow() {
             .iter()
             .map(|record| record.page_shift)
             .collect::<Vec<_>>(),
-        [22, 0]
+        [22, 0, 22, 22, 0]
+    );
+}
+
+#[test]
+fn an_access_to_a_page_that_its_block_has_not_is_bad() {
+    let mut recorder = Recorder::new(Vec::new());
+    recorder.record(&Record::new(Op::Read, 0x40_3000, 4));
+    let (mut bytes, _) = recorder.finish().unwrap();
+    let good = read_bytes(&bytes, None).unwrap();
+    // Behind the header of the file and of the block, and the only page: the number of the page.
+    let access = MAGIC.len() + 12 + 8;
+    bytes[access + 1] |= 0x10;
+
+    let bad = read_bytes(&bytes, None);
+
+    assert_eq!((good.0.len(), good.1.bad), (1, 0));
+    assert!(
+        matches!(bad, Err(ReadError::TooManyBad { count: 1, .. })),
+        "{bad:?}"
     );
 }
 
@@ -240,7 +267,6 @@ fn regions_are_named_in_a_recording() {
 
 #[test]
 fn fetches_over_the_end_of_the_address_space_read_back() {
-    // Each of them would carry from the base of fetches into that of data.
     let records = [
         Record::new(Op::Fetch, 0xFFFF_FFF0, 4),
         Record::new(Op::Read, 0x0040_3000, 4),
@@ -318,12 +344,32 @@ proptest! {
     }
 
     #[test]
+    fn a_source_that_shows_a_few_bytes_at_once_is_read_as_the_whole(
+        records in prop::collection::vec(record(), 1..2000), shown in 1..20_000_usize,
+    ) {
+        let mut recorder = Recorder::new(Vec::new());
+        let mut text = Vec::new();
+        for record in &records {
+            recorder.record(record);
+            writeln!(text, " L {:x},{}", record.addr, record.size_bytes).unwrap();
+        }
+        let (bytes, _) = recorder.finish().unwrap();
+        for (bytes, format) in [(bytes, Format::Recorded), (text, Format::Lackey)] {
+            let source = BufReader::with_capacity(shown, &bytes[..]);
+            let in_parts = read_from(source, Some(format)).unwrap();
+            let whole = read_bytes(&bytes, Some(format)).unwrap();
+
+            prop_assert_eq!(in_parts, whole);
+        }
+    }
+
+    #[test]
     fn no_bytes_make_a_reader_panic(
         bytes in prop::collection::vec(any::<u8>(), 1..3000), format in 0..Format::NAMES.len(), is_recording: bool,
     ) {
         let mut bytes = bytes;
         if is_recording {
-            bytes.splice(..0, MAGIC.into_iter().chain([b'R', 0]));
+            bytes.splice(..0, MAGIC.into_iter().chain([b'R', 0, 0, 0]));
         }
         let limits = Limits { bad_records: u64::MAX };
         let reader = TraceReader::new(&bytes[..], Some(Format::NAMES[format].1), limits);
@@ -357,7 +403,14 @@ fn read(text: &str, format: Format) -> Result<(Vec<Record>, Tally), ReadError> {
 }
 
 fn read_bytes(bytes: &[u8], format: Option<Format>) -> Result<(Vec<Record>, Tally), ReadError> {
-    let mut reader = TraceReader::new(bytes, format, Limits::default())?;
+    read_from(bytes, format)
+}
+
+fn read_from(
+    source: impl BufRead,
+    format: Option<Format>,
+) -> Result<(Vec<Record>, Tally), ReadError> {
+    let mut reader = TraceReader::new(source, format, Limits::default())?;
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     loop {
         reader.read(&mut batch)?;

@@ -1,7 +1,7 @@
 //! Traces and patterns: opened, decompressed, read piece by piece.
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
 use anyhow::Context;
@@ -22,6 +22,8 @@ use crate::tlb::table::Table;
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const XZ: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0];
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 1 << 18;
 /// Records of a pattern that are made at once.
 const BATCH: u64 = 1 << 15;
 /// Where the page numbers of patterns begin in an address.
@@ -32,7 +34,7 @@ pub(crate) enum Input {
     /// A trace.
     Trace {
         name: String,
-        reader: Box<TraceReader<Box<dyn Read>>>,
+        reader: Box<TraceReader<Box<dyn BufRead>>>,
     },
     /// A pattern.
     Pattern {
@@ -260,7 +262,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// Opens a file, or standard input, and decompresses what is compressed.
-pub(crate) fn decompressed(path: &Path, no_progress: bool) -> io::Result<Box<dyn Read>> {
+pub(crate) fn decompressed(path: &Path, no_progress: bool) -> io::Result<Box<dyn BufRead>> {
     let raw: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
@@ -285,11 +287,13 @@ pub(crate) fn decompressed(path: &Path, no_progress: bool) -> io::Result<Box<dyn
             "it is compressed with xz: pipe `xz -dc FILE` into it",
         ));
     }
-    let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(start).chain(raw));
+    let whole = BufReader::with_capacity(BUFFER_BYTES, io::Cursor::new(start).chain(raw));
     Ok(if is_gzip {
-        Box::new(MultiGzDecoder::new(whole))
+        let text = MultiGzDecoder::new(whole);
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, text))
     } else if is_zstd {
-        Box::new(zstd::Decoder::with_buffer(whole)?)
+        let text = zstd::Decoder::with_buffer(whole)?;
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, text))
     } else {
         Box::new(whole)
     })

@@ -16,7 +16,7 @@ const TEXT: [Format; 8] = [
     Format::Din,
 ];
 /// Bytes that are looked at.
-const LOOKED_AT: usize = 1 << 16;
+pub(super) const LOOKED_AT: usize = 1 << 16;
 /// Good records for each bad one in a trace that is in a format: whole traces must be good, but a
 /// trace can begin in the middle of a line.
 const GOOD_PER_BAD: u64 = 20;

@@ -1,42 +1,39 @@
-//! Our own format: binary, delta-coded, made to be decoded at memory speed.
+//! Our own format: binary, made to be decoded at memory speed.
 //!
 //! A file is [`MAGIC`] and then blocks; all numbers are little-endian. A block of records is
 //!
 //! ```text
-//! u8 'R'   u8 width   u16 events   u16 accesses   u16 0   u32 bytes of data
-//! events:   u16 accesses before it   u8 kind   u8 0   u32 size   u64 address      (16 bytes each)
-//! accesses: a control byte each
-//! data:     the differences of the accesses' addresses, and 4 bytes of padding
+//! u8 'R'   u8 0   u16 events   u16 accesses   u16 pages   u32 0
+//! pages:    u64 each, 256 at most
+//! accesses: u32 each
+//! events:   u16 accesses before it   u8 kind   u8 page size   u32 size   u64 address
 //! ```
 //!
-//! A control byte has in bits 1:0 how many bytes its difference has (0, 1, 2, 4), in bits 3:2 the
-//! access (fetch, read, write, modify), and in bits 7:4 a code of the size. The difference is to the
-//! end of the last fetch, or to the address of the last data access, and is stored with half of its
-//! range added, so that it is never negative. Both begin at 0 with every block. In a block of width 0
-//! all addresses have 32 bits, and sums are taken modulo 2^32, those of fetches over its end by an
-//! event; in one of width 1 they have 64.
+//! An access is coded as its distance from the beginning of its page, in bits 11:0, and the number
+//! of the page in the block, in bits 19:12; bits 21:20 are the operation (fetch, read, write,
+//! modify), and bits 25:22 a code of the size. A page is its address, with the base-2 logarithm of
+//! the size of the page in bits 5:0 if it is a large one. So no access depends on the one before it.
 //!
 //! Events are what is no plain access: the kinds are those of [`Op`] in order, so that an access
-//! with an unusual size or a distant address is an event too, and 8, a large page: its size is the
-//! base-2 logarithm of the page's. `'N'` blocks name regions (u16 count in place of the events;
-//! data: u64 start, u64 bytes, u32 length of the name, name). An `'E'` block ends the file, and
-//! holds the number of records in 8 bytes of data.
+//! with an unusual size is an event, too. `'N'` blocks name regions (their number in place of that of
+//! events, the bytes of data in the last word; data: u64 start, u64 bytes, u32 length of the name,
+//! name). An `'E'` block ends the file, and holds the number of records in 8 bytes of data.
 //!
 //! There is a record for every access, so that the number of instructions is that of fetches.
 
-mod bases;
-mod control;
+mod packed;
 mod recorder;
 
-use crate::read::recorded::bases::{Bases, Narrow, Sums, Wide, Width};
-use crate::read::recorded::control::CONTROLS;
+use std::ops::{Range, RangeInclusive};
+
+use crate::read::recorded::packed::{MAX_PAGES, OFFSET_MASK, PACKED_BYTES, Packed};
 use crate::read::{BATCH, Decode, End, Output};
 use crate::record::{MAX_SIZE_BYTES, Op, Record, Region};
 
 pub use crate::read::recorded::recorder::Recorder;
 
 /// The first bytes of a file.
-pub const MAGIC: [u8; 8] = *b"PFTRACE1";
+pub const MAGIC: [u8; 8] = *b"PFTRACE2";
 
 /// Kinds of blocks.
 const RECORDS: u8 = b'R';
@@ -45,12 +42,18 @@ const END: u8 = b'E';
 
 const HEADER_BYTES: usize = 12;
 const EVENT_BYTES: usize = 16;
-/// Accesses of a block.
+const PAGE_BYTES: usize = 8;
+/// Accesses of a block, and events.
 const BLOCK: usize = 4096;
-/// What a difference can have at most, and the padding that lets it be read as a whole.
-const MAX_DELTA_BYTES: usize = 4;
-/// The kind of event that says where a large page is.
-const LARGE_PAGE: u8 = 8;
+/// The most regions of a block, and the most bytes of a name.
+const NAMES: usize = 1024;
+const MAX_NAME_BYTES: usize = 1 << 12;
+/// The most data of a block: more than its regions can have.
+const MAX_DATA_BYTES: usize = 1 << 23;
+/// Base-2 logarithms of sizes of pages.
+const PAGE_SHIFTS: RangeInclusive<u8> = 12..=30;
+/// Bits 5:0 of a page.
+const SHIFT_MASK: u8 = 0x3F;
 
 /// Operations by the kind of an event.
 const KINDS: [Op; 8] = [
@@ -68,18 +71,28 @@ const KINDS: [Op; 8] = [
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
     regions: Vec<Region>,
-    /// First addresses and sizes of large pages.
-    large: Vec<(u64, u8)>,
     has_begun: bool,
     has_ended: bool,
 }
 
-/// The parts of a block of records.
-struct Block<'a> {
+/// What is found where a block should begin.
+enum Found<'a> {
+    /// A block of records, its pages, its accesses and its events.
+    Records(Records<'a>),
+    /// That many regions.
+    Regions(usize, &'a [u8]),
+    End,
+    /// The beginning of a block.
+    Part,
+    /// No block.
+    Damage,
+}
+
+/// The parts of a block of records, as they are stored.
+struct Records<'a> {
+    pages: &'a [[u8; PAGE_BYTES]],
+    accesses: &'a [[u8; PACKED_BYTES]],
     events: &'a [[u8; EVENT_BYTES]],
-    controls: &'a [u8],
-    data: &'a [u8],
-    width: Width,
 }
 
 impl Decode for Recorded {
@@ -89,21 +102,23 @@ impl Decode for Recorded {
             at = MAGIC.len().min(bytes.len());
             self.has_begun = true;
         }
-        while let Some(len) = self.block(&bytes[at..], out) {
-            at += len;
-            if out.records.len() >= BATCH {
-                return at;
+        while at < bytes.len() && !self.has_ended && out.records.len() < BATCH {
+            let (found, len) = block(&bytes[at..]);
+            match found {
+                Found::Records(block) => block.decode(out),
+                Found::Regions(count, data) => self.name(count, data),
+                Found::End => self.has_ended = true,
+                Found::Part if end == End::No => return at,
+                Found::Part | Found::Damage => return self.give_up(bytes, out),
             }
+            at += len;
         }
-        if end == End::No && !self.is_hopeless(&bytes[at..]) {
-            return at;
+        let is_short = end == End::Yes && at == bytes.len() && !self.has_ended;
+        let is_long = self.has_ended && at < bytes.len();
+        if is_short || is_long {
+            return self.give_up(bytes, out);
         }
-        if at < bytes.len() || !self.has_ended {
-            out.tally.line += 1;
-            out.tally
-                .note_bad(b"the recording ends early or is damaged");
-        }
-        bytes.len()
+        at
     }
 
     fn regions(&self) -> &[Region] {
@@ -112,120 +127,13 @@ impl Decode for Recorded {
 }
 
 impl Recorded {
-    /// Returns whether no further bytes can make a block of these.
-    fn is_hopeless(&self, bytes: &[u8]) -> bool {
-        let is_block = |kind: &u8| [RECORDS, REGIONS, END].contains(kind);
-        bytes
-            .first()
-            .is_some_and(|kind| self.has_ended || !is_block(kind))
-    }
-
-    /// Decodes the first block and returns its length; `None` if it is not complete or is none.
-    fn block(&mut self, bytes: &[u8], out: &mut Output<'_>) -> Option<usize> {
-        let header = bytes.first_chunk::<HEADER_BYTES>()?;
-        let count = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
-        let [.., a, b, c, d] = *header;
-        let (events, accesses) = (count(2), count(4));
-        let data_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
-        let kind = header[0];
-        let head = if kind == RECORDS {
-            events * EVENT_BYTES + accesses
-        } else {
-            0
-        };
-        let len = HEADER_BYTES.checked_add(head)?.checked_add(data_bytes)?;
-        let body = bytes.get(HEADER_BYTES..len)?;
-        let (head, data) = body.split_at(head);
-        match kind {
-            RECORDS => {
-                let (events, controls) = head.split_at(events * EVENT_BYTES);
-                let (events, _) = events.as_chunks();
-                let width = if header[1] == Width::Bits32 as u8 {
-                    Width::Bits32
-                } else {
-                    Width::Bits64
-                };
-                let block = Block {
-                    events,
-                    controls,
-                    data,
-                    width,
-                };
-                self.records(&block, out);
-            }
-            REGIONS => self.name(events, data),
-            END => self.has_ended = true,
-            _ => return None,
-        }
-        Some(len)
-    }
-
-    fn records(&mut self, block: &Block<'_>, out: &mut Output<'_>) {
-        let first = out.records.len();
-        let mut plain = Plain {
-            bases: Bases::default(),
-            data: block.data,
-            at: 0,
-            is_short: false,
-        };
-        let mut done = 0;
-        for event in block.events {
-            let before = usize::from(u16::from_le_bytes([event[0], event[1]]));
-            let before = before.clamp(done, block.controls.len());
-            plain.decode(block.width, &block.controls[done..before], out.records);
-            done = before;
-            self.event(event, block.width, &mut plain.bases, out);
-        }
-        plain.decode(block.width, &block.controls[done..], out.records);
-        out.tally.line += (out.records.len() - first) as u64;
-        if plain.is_short {
-            out.tally
-                .note_bad(b"a block has fewer differences than accesses");
-        }
-        if !self.large.is_empty() {
-            out.records[first..]
-                .iter_mut()
-                .for_each(|record| self.size_page(record));
-        }
-    }
-
-    fn event(
-        &mut self,
-        event: &[u8; EVENT_BYTES],
-        width: Width,
-        bases: &mut Bases,
-        out: &mut Output<'_>,
-    ) {
-        let [_, _, kind, _, a, b, c, d, addr @ ..] = *event;
-        let (size, addr) = (u32::from_le_bytes([a, b, c, d]), u64::from_le_bytes(addr));
-        if kind == LARGE_PAGE {
-            let shift = u8::try_from(size)
-                .ok()
-                .filter(|shift| (12..=30).contains(shift));
-            match shift {
-                Some(shift) if !self.large.contains(&(addr, shift)) => {
-                    self.large.push((addr, shift));
-                }
-                Some(_) => {}
-                None => out.tally.note_bad(event),
-            }
-            return;
-        }
-        match KINDS.get(usize::from(kind)) {
-            Some(&op) if size <= MAX_SIZE_BYTES => {
-                if op.is_access() {
-                    bases.note(width, (op == Op::Fetch).then_some(size), addr);
-                }
-                out.records.push(Record::new(op, addr, size.max(1)));
-            }
-            _ => out.tally.note_bad(event),
-        }
-    }
-
-    fn size_page(&self, record: &mut Record) {
-        let mut large = self.large.iter().rev();
-        let page = large.find(|&&(start, shift)| record.addr >> shift == start >> shift);
-        record.page_shift = page.map_or(0, |&(_, shift)| shift);
+    /// Gives the rest up, and returns its length.
+    fn give_up(&mut self, bytes: &[u8], out: &mut Output<'_>) -> usize {
+        self.has_ended = true;
+        out.tally.line += 1;
+        out.tally
+            .note_bad(b"the recording ends early or is damaged");
+        bytes.len()
     }
 
     fn name(&mut self, count: usize, data: &[u8]) {
@@ -240,48 +148,115 @@ impl Recorded {
     }
 }
 
-/// Decodes plain accesses.
-struct Plain<'a> {
-    bases: Bases,
-    data: &'a [u8],
-    /// Where the next difference is.
-    at: u32,
-    is_short: bool,
+/// Finds the block at the beginning of the bytes, and its length.
+fn block(bytes: &[u8]) -> (Found<'_>, usize) {
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        return (Found::Part, 0);
+    };
+    let count = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    let (events, accesses, pages) = (count(2), count(4), count(6));
+    let [.., a, b, c, d] = *header;
+    let data_bytes = u32::from_le_bytes([a, b, c, d]) as usize;
+    let kind = header[0];
+    let body = match kind {
+        RECORDS if pages <= MAX_PAGES => {
+            pages * PAGE_BYTES + accesses * PACKED_BYTES + events * EVENT_BYTES
+        }
+        REGIONS | END if data_bytes <= MAX_DATA_BYTES => data_bytes,
+        _ => return (Found::Damage, 0),
+    };
+    let len = HEADER_BYTES + body;
+    let Some(body) = bytes.get(HEADER_BYTES..len) else {
+        return (Found::Part, 0);
+    };
+    let found = match kind {
+        RECORDS => {
+            let (pages, rest) = body.split_at(pages * PAGE_BYTES);
+            let (accesses, events) = rest.split_at(accesses * PACKED_BYTES);
+            Found::Records(Records {
+                pages: pages.as_chunks().0,
+                accesses: accesses.as_chunks().0,
+                events: events.as_chunks().0,
+            })
+        }
+        REGIONS => Found::Regions(events, body),
+        _ => Found::End,
+    };
+    (found, len)
 }
 
-impl Plain<'_> {
-    /// Appends the accesses that these bytes control.
-    fn decode(&mut self, width: Width, controls: &[u8], records: &mut Vec<Record>) {
-        match width {
-            Width::Bits32 => self.decode_with::<Narrow>(controls, records),
-            Width::Bits64 => self.decode_with::<Wide>(controls, records),
+/// The pages of a block.
+struct Pages {
+    addrs: [u64; MAX_PAGES],
+    /// `None` if no page is large.
+    shifts: Option<[u8; MAX_PAGES]>,
+}
+
+impl Pages {
+    fn of(stored: &[[u8; PAGE_BYTES]]) -> Self {
+        let (mut addrs, mut shifts) = ([0; MAX_PAGES], [0; MAX_PAGES]);
+        for ((addr, shift), page) in addrs.iter_mut().zip(&mut shifts).zip(stored) {
+            *addr = u64::from_le_bytes(*page) & !OFFSET_MASK;
+            *shift = page_shift(page[0] & SHIFT_MASK);
+        }
+        let is_any_large = shifts.iter().any(|&shift| shift != 0);
+        let shifts = is_any_large.then_some(shifts);
+        Self { addrs, shifts }
+    }
+}
+
+impl Records<'_> {
+    fn decode(&self, out: &mut Output<'_>) {
+        let accesses = self.accesses.iter().copied().map(Packed::from_bytes);
+        if Packed::is_any_bad(accesses, self.pages.len()) {
+            out.tally
+                .note_bad(b"a block has accesses to pages that it has not");
+            return;
+        }
+        let (first, pages) = (out.records.len(), Pages::of(self.pages));
+        let mut done = 0;
+        for event in self.events {
+            let before = usize::from(u16::from_le_bytes([event[0], event[1]]));
+            let before = before.clamp(done, self.accesses.len());
+            self.put_accesses(done..before, &pages, out.records);
+            done = before;
+            put_event(event, out);
+        }
+        self.put_accesses(done..self.accesses.len(), &pages, out.records);
+        out.tally.line += (out.records.len() - first) as u64;
+    }
+
+    fn put_accesses(&self, which: Range<usize>, pages: &Pages, records: &mut Vec<Record>) {
+        let first = records.len();
+        let accesses = self.accesses[which].iter().copied().map(Packed::from_bytes);
+        records.extend(accesses.clone().map(|access| access.record(&pages.addrs)));
+        if let Some(shifts) = &pages.shifts {
+            for (record, access) in records[first..].iter_mut().zip(accesses) {
+                record.page_shift = shifts[usize::from(access.page())];
+            }
         }
     }
+}
 
-    #[inline(never)]
-    fn decode_with<S: Sums>(&mut self, controls: &[u8], records: &mut Vec<Record>) {
-        // What the loop changes is copied, so that it stays in registers.
-        let (mut sums, mut at, differences) = (S::of(self.bases), self.at, self.data);
-        records.extend(controls.iter().map(|&control| {
-            let control = &CONTROLS[usize::from(control)];
-            let stored = four_bytes(differences, at).map_or(0, u32::from_le_bytes) & control.mask;
-            let delta = u64::from(stored).wrapping_add(control.template.addr);
-            at += control.bytes;
-            let mut record = control.template;
-            record.addr = sums.add(delta, control);
-            record
-        }));
-        self.at = at;
-        self.is_short |= four_bytes(differences, at).is_none();
-        self.bases = sums.bases();
+fn put_event(event: &[u8; EVENT_BYTES], out: &mut Output<'_>) {
+    let [_, _, kind, shift, a, b, c, d, addr @ ..] = *event;
+    let (size, addr) = (u32::from_le_bytes([a, b, c, d]), u64::from_le_bytes(addr));
+    match KINDS.get(usize::from(kind)) {
+        Some(&op) if size <= MAX_SIZE_BYTES => out.records.push(Record {
+            page_shift: page_shift(shift),
+            ..Record::new(op, addr, size.max(1))
+        }),
+        _ => out.tally.note_bad(event),
     }
 }
 
-/// Returns the bytes from a place on, as many as a difference can have.
-#[inline(always)]
-fn four_bytes(data: &[u8], at: u32) -> Option<[u8; MAX_DELTA_BYTES]> {
-    let at = at as usize;
-    data.get(at..at + MAX_DELTA_BYTES)?.try_into().ok()
+/// Returns the base-2 logarithm of the size of a page if it is one; 0 otherwise.
+fn page_shift(shift: u8) -> u8 {
+    if PAGE_SHIFTS.contains(&shift) {
+        shift
+    } else {
+        0
+    }
 }
 
 fn region(data: &[u8]) -> Option<(Region, &[u8])> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -153,9 +153,11 @@ pub(super) fn read(path: &Path, format: Option<Format>) -> Result<Vec<Record>, G
     };
     let file = BufReader::new(File::open(path).map_err(wrong)?);
     let ending = path.extension().and_then(|ending| ending.to_str());
-    let source: Box<dyn Read> = match ending {
-        Some("zst") => Box::new(zstd::Decoder::new(file).map_err(wrong)?),
-        Some("gz") => Box::new(MultiGzDecoder::new(file)),
+    let source: Box<dyn BufRead> = match ending {
+        Some("zst") => Box::new(BufReader::new(
+            zstd::Decoder::with_buffer(file).map_err(wrong)?,
+        )),
+        Some("gz") => Box::new(BufReader::new(MultiGzDecoder::new(file))),
         _ => Box::new(file),
     };
     let limits = Limits { bad_records: 0 };

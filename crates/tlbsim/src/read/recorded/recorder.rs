@@ -2,37 +2,61 @@
 
 use std::io::{self, Write};
 
-use crate::read::recorded::bases::{Bases, Width};
-use crate::read::recorded::control::{DELTA_BYTES, OP_SHIFT, SIZE_SHIFT, fold, size_code};
+use crate::read::recorded::packed::{MAX_PAGES, OFFSET_MASK, PACKED_BYTES, PAGE_SHIFT, Packed};
 use crate::read::recorded::{
-    BLOCK, END, EVENT_BYTES, LARGE_PAGE, MAGIC, MAX_DELTA_BYTES, RECORDS, REGIONS,
+    BLOCK, END, EVENT_BYTES, HEADER_BYTES, MAGIC, MAX_NAME_BYTES, NAMES, PAGE_SHIFTS, RECORDS,
+    REGIONS,
 };
-use crate::record::{Op, Record, Region};
+use crate::record::{Record, Region};
 
 /// Writes a recording.
 #[derive(Debug)]
 pub struct Recorder<W: Write> {
     sink: W,
-    width: Width,
-    bases: Bases,
-    events: Vec<u8>,
-    controls: Vec<u8>,
-    data: Vec<u8>,
+    pages: Pages,
+    accesses: Vec<[u8; PACKED_BYTES]>,
+    events: Vec<[u8; EVENT_BYTES]>,
     records: u64,
     /// The first error of the sink; nothing is written after it.
     error: Option<io::Error>,
 }
+
+/// The pages of a block.
+#[derive(Debug)]
+struct Pages {
+    /// Their addresses, and in bits 5:0 the base-2 logarithms of their sizes where they are large.
+    entries: Vec<u64>,
+    /// Where pages are by low bits of their numbers. A page that another has displaced from here
+    /// gets a second entry.
+    places: [Place; MAX_PAGES],
+    /// First addresses and sizes of large pages.
+    large: Vec<(u64, u8)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    page: u64,
+    entry: u8,
+}
+
+/// No address of a page.
+const NOWHERE: Place = Place {
+    page: u64::MAX,
+    entry: 0,
+};
 
 impl<W: Write> Recorder<W> {
     /// Begins a recording.
     pub fn new(sink: W) -> Self {
         let mut recorder = Self {
             sink,
-            width: Width::Bits32,
-            bases: Bases::default(),
+            pages: Pages {
+                entries: Vec::with_capacity(MAX_PAGES),
+                places: [NOWHERE; MAX_PAGES],
+                large: Vec::new(),
+            },
+            accesses: Vec::with_capacity(BLOCK),
             events: Vec::new(),
-            controls: Vec::with_capacity(BLOCK),
-            data: Vec::with_capacity(BLOCK * (1 + MAX_DELTA_BYTES)),
             records: 0,
             error: None,
         };
@@ -43,56 +67,51 @@ impl<W: Write> Recorder<W> {
     /// Records an access, or an event of the MMU.
     #[inline]
     pub fn record(&mut self, record: &Record) {
-        if self.controls.len() == BLOCK || self.events.len() == BLOCK * EVENT_BYTES {
-            self.write_block();
-        }
-        if record.addr > self.width.mask() {
-            self.write_block();
-        }
-        if self.controls.is_empty() && self.events.is_empty() {
-            self.width = Width::of(record.addr);
-        }
         self.records += 1;
-        let is_fetch = record.op == Op::Fetch;
-        let fetch_bytes = is_fetch.then_some(record.size_bytes);
-        let base = self.bases.of(is_fetch);
-        let delta = self.width.difference(record.addr, base, fetch_bytes);
-        let delta = delta.and_then(fold);
-        let code = size_code(is_fetch, record.size_bytes);
-        match (delta, code) {
-            (Some((delta_code, delta)), Some(code)) if record.op.is_access() => {
-                let control = delta_code | (record.op as u8) << OP_SHIFT | code << SIZE_SHIFT;
-                self.controls.push(control);
-                let bytes = DELTA_BYTES[usize::from(delta_code)] as usize;
-                self.data.extend_from_slice(&delta.to_le_bytes()[..bytes]);
-            }
-            _ => self.event(record.op as u8, record.size_bytes, record.addr),
+        let page = record.addr & !OFFSET_MASK;
+        let Some(packed) = Packed::of(record) else {
+            return self.event(record);
+        };
+        let entry = match self.pages.find(page) {
+            Some(entry) if self.accesses.len() < BLOCK => entry,
+            _ => self.make_room(page),
+        };
+        self.accesses.push(packed.on(entry).bytes());
+    }
+
+    /// Makes room for an access to a page, and returns the page's entry.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, page: u64) -> u8 {
+        if self.accesses.len() == BLOCK || self.pages.entries.len() == MAX_PAGES {
+            self.write_block();
         }
-        if record.op.is_access() {
-            self.bases.note(self.width, fetch_bytes, record.addr);
-        }
+        let found = self.pages.find(page);
+        found.unwrap_or_else(|| self.pages.add(page))
     }
 
     /// Notes that the address lies in a large page of 2^`shift` bytes, from here on.
+    ///
+    /// Pages of 4 KiB to 1 GiB can be noted; another shift is none of a page, and is ignored.
     pub fn large_page(&mut self, addr: u64, shift: u8) {
-        if self.events.len() == BLOCK * EVENT_BYTES {
-            self.write_block();
+        if PAGE_SHIFTS.contains(&shift) {
+            self.pages.large.push((addr >> shift << shift, shift));
+            self.pages.forget_places();
         }
-        self.event(LARGE_PAGE, u32::from(shift), addr);
     }
 
     /// Names regions; can be done at any time.
     pub fn name(&mut self, regions: &[Region]) {
-        for regions in regions.chunks(usize::from(u16::MAX)) {
+        for regions in regions.chunks(NAMES) {
             let mut data = Vec::new();
             for region in regions {
                 data.extend_from_slice(&region.start.to_le_bytes());
                 data.extend_from_slice(&region.len_bytes.to_le_bytes());
-                let name = &region.name.as_bytes()[..region.name.len().min(usize::from(u16::MAX))];
+                let name = &region.name.as_bytes()[..region.name.len().min(MAX_NAME_BYTES)];
                 data.extend_from_slice(&word(name.len()).to_le_bytes());
                 data.extend_from_slice(name);
             }
-            self.write_header(REGIONS, Width::Bits64, regions.len(), 0, data.len());
+            self.write_header(REGIONS, [regions.len(), 0, 0], data.len());
             self.write(&data);
         }
     }
@@ -104,7 +123,7 @@ impl<W: Write> Recorder<W> {
     /// The first one of the sink.
     pub fn finish(mut self) -> io::Result<(W, u64)> {
         self.write_block();
-        self.write_header(END, Width::Bits64, 0, 0, size_of::<u64>());
+        self.write_header(END, [0; 3], size_of::<u64>());
         self.write(&self.records.to_le_bytes());
         if self.error.is_none() {
             self.error = self.sink.flush().err();
@@ -115,63 +134,56 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    fn event(&mut self, kind: u8, size_bytes: u32, addr: u64) {
-        let [low, high, ..] = self.controls.len().to_le_bytes();
-        self.events.extend_from_slice(&[low, high, kind, 0]);
-        self.events.extend_from_slice(&size_bytes.to_le_bytes());
-        self.events.extend_from_slice(&addr.to_le_bytes());
+    /// Puts what is no plain access between those before it and behind it.
+    #[cold]
+    #[inline(never)]
+    fn event(&mut self, record: &Record) {
+        if self.events.len() == BLOCK {
+            self.write_block();
+        }
+        let shift = if record.op.is_access() {
+            self.pages.shift_of(record.addr)
+        } else {
+            0
+        };
+        let mut event = [0; EVENT_BYTES];
+        event[..2].copy_from_slice(&self.accesses.len().to_le_bytes()[..2]);
+        (event[2], event[3]) = (record.op as u8, shift);
+        event[4..8].copy_from_slice(&record.size_bytes.to_le_bytes());
+        event[8..].copy_from_slice(&record.addr.to_le_bytes());
+        self.events.push(event);
     }
 
     fn write_block(&mut self) {
-        if self.events.is_empty() && self.controls.is_empty() {
+        if self.events.is_empty() && self.accesses.is_empty() {
             return;
         }
-        self.data.extend_from_slice(&[0; MAX_DELTA_BYTES]);
-        let events = self.events.len() / EVENT_BYTES;
-        self.write_header(
-            RECORDS,
-            self.width,
-            events,
-            self.controls.len(),
-            self.data.len(),
-        );
-        for part in [&self.events, &self.controls, &self.data] {
+        let pages = self.pages.entries.len();
+        self.write_header(RECORDS, [self.events.len(), self.accesses.len(), pages], 0);
+        for page in &self.pages.entries {
+            if self.error.is_none() {
+                self.error = self.sink.write_all(&page.to_le_bytes()).err();
+            }
+        }
+        for part in [self.accesses.as_flattened(), self.events.as_flattened()] {
             if self.error.is_none() {
                 self.error = self.sink.write_all(part).err();
             }
         }
+        self.pages.entries.clear();
+        self.pages.forget_places();
+        self.accesses.clear();
         self.events.clear();
-        self.controls.clear();
-        self.data.clear();
-        self.bases = Bases::default();
     }
 
-    fn write_header(
-        &mut self,
-        kind: u8,
-        width: Width,
-        events: usize,
-        accesses: usize,
-        data_bytes: usize,
-    ) {
-        let [events_low, events_high, ..] = events.to_le_bytes();
-        let [low, high, ..] = accesses.to_le_bytes();
-        let [a, b, c, d] = word(data_bytes).to_le_bytes();
-        let width = width as u8;
-        self.write(&[
-            kind,
-            width,
-            events_low,
-            events_high,
-            low,
-            high,
-            0,
-            0,
-            a,
-            b,
-            c,
-            d,
-        ]);
+    fn write_header(&mut self, kind: u8, counts: [usize; 3], data_bytes: usize) {
+        let mut header = [0; HEADER_BYTES];
+        header[0] = kind;
+        for (place, count) in header[2..].chunks_exact_mut(2).zip(counts) {
+            place.copy_from_slice(&count.to_le_bytes()[..2]);
+        }
+        header[8..].copy_from_slice(&word(data_bytes).to_le_bytes());
+        self.write(&header);
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -179,6 +191,39 @@ impl<W: Write> Recorder<W> {
             self.error = self.sink.write_all(bytes).err();
         }
     }
+}
+
+impl Pages {
+    /// Returns the entry of a page, if it is at its place.
+    #[inline(always)]
+    fn find(&self, page: u64) -> Option<u8> {
+        let place = self.places[place_of(page)];
+        (place.page == page).then_some(place.entry)
+    }
+
+    /// Adds a page; there must be room.
+    fn add(&mut self, page: u64) -> u8 {
+        let entry =
+            u8::try_from(self.entries.len()).expect("a block of that many pages is written");
+        self.entries.push(page | u64::from(self.shift_of(page)));
+        self.places[place_of(page)] = Place { page, entry };
+        entry
+    }
+
+    fn shift_of(&self, addr: u64) -> u8 {
+        let mut large = self.large.iter().rev();
+        let page = large.find(|&&(start, shift)| addr >> shift == start >> shift);
+        page.map_or(0, |&(_, shift)| shift)
+    }
+
+    fn forget_places(&mut self) {
+        self.places.fill(NOWHERE);
+    }
+}
+
+#[inline(always)]
+fn place_of(page: u64) -> usize {
+    usize::from((page >> PAGE_SHIFT).to_le_bytes()[0])
 }
 
 /// Returns a length that the writer has made sure to be small.
