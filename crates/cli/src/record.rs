@@ -41,7 +41,7 @@ impl Recording {
     /// What is recorded.
     pub(crate) const TOPICS: Topics = Topics::INSN
         .union(Topics::MEM)
-        .union(Topics::TLB)
+        .union(Topics::DROP)
         .union(Topics::WALK);
 
     /// Begins a recording; one that ends in .zst is compressed.

@@ -19,12 +19,16 @@ bitflags! {
         const FAULT = 1 << 1;
         /// The entries that walks read and mark.
         const WALK = 1 << 2;
-        /// Look-ups, fills, evictions and invalidations of the TLB.
-        const TLB = 1 << 3;
+        /// Look-ups of the TLB, fills and evictions: most events of a run are these.
+        const LOOK_UP = 1 << 3;
         /// Instructions.
         const INSN = 1 << 4;
         /// Data accesses.
         const MEM = 1 << 5;
+        /// Invalidations and flushes of the TLB.
+        const DROP = 1 << 6;
+        /// Everything of the TLB.
+        const TLB = Self::LOOK_UP.bits() | Self::DROP.bits();
     }
 }
 
@@ -138,22 +142,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// Returns the topic that the event belongs to.
-    pub fn topic(&self) -> Topics {
-        match self {
-            Self::Instruction { .. } => Topics::INSN,
-            Self::Access { .. } => Topics::MEM,
-            Self::LookUp { .. } | Self::Fill { .. } | Self::Evict { .. } | Self::Drop { .. } => {
-                Topics::TLB
-            }
-            Self::WalkStep { .. } | Self::Mark { .. } => Topics::WALK,
-            Self::Fault { .. } | Self::Resolved { .. } => Topics::FAULT,
-            Self::ApiCall { .. } | Self::ApiReturn { .. } => Topics::API,
-        }
-    }
-}
-
 /// Who takes the events.
 pub trait TraceSink {
     /// Takes an event of a topic that was asked for.
@@ -211,7 +199,7 @@ impl std::fmt::Debug for Tracer {
 
 impl mmu::Observer for Tracer {
     fn look_up(&mut self, level: LevelId, addr: LinearAddr, kind: AccessKind, hit: bool) {
-        self.pass(Topics::TLB, || Event::LookUp {
+        self.pass(Topics::LOOK_UP, || Event::LookUp {
             level,
             addr,
             kind,
@@ -224,15 +212,15 @@ impl mmu::Observer for Tracer {
     }
 
     fn fill(&mut self, level: LevelId, addr: LinearAddr) {
-        self.pass(Topics::TLB, || Event::Fill { level, addr });
+        self.pass(Topics::LOOK_UP, || Event::Fill { level, addr });
     }
 
     fn evict(&mut self, level: LevelId, first: LinearAddr) {
-        self.pass(Topics::TLB, || Event::Evict { level, first });
+        self.pass(Topics::LOOK_UP, || Event::Evict { level, first });
     }
 
     fn drop_translations(&mut self, cause: DropCause, addr: Option<LinearAddr>) {
-        self.pass(Topics::TLB, || Event::Drop { cause, addr });
+        self.pass(Topics::DROP, || Event::Drop { cause, addr });
     }
 
     fn mark(&mut self, at: PhysAddr, value: u32) {
