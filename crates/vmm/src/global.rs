@@ -140,7 +140,15 @@ impl Vmm {
             _ => Some(self.heap_alloc(mmu, caller, heap, size_bytes, new_bytes)?),
         };
         // The handle's own place on the heap makes it unlike every block's address.
-        let place = self.heap_alloc(mmu, caller, heap, HANDLE_TAG, NewBytes::Stale)?;
+        let place = match self.heap_alloc(mmu, caller, heap, HANDLE_TAG, NewBytes::Stale) {
+            Ok(place) => place,
+            Err(error) => {
+                if let Some(block) = block {
+                    self.heap_free(caller, heap, block)?;
+                }
+                return Err(error.into());
+            }
+        };
         let handle = place.wrapping_add(HANDLE_TAG);
         let attributes = flags & GlobalFlags::DISCARDABLE;
         let entry = Moveable {

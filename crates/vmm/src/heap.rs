@@ -7,7 +7,6 @@ use thiserror::Error;
 
 use crate::copy::CopyError;
 use crate::ops::alloc::{AllocError, AllocRequest, AllocationType};
-use crate::ops::free::{FreeRequest, MEM_RELEASE};
 use crate::protection::Protection;
 use crate::vmm::{Caller, Vmm};
 use crate::win32::Win32Code;
@@ -66,8 +65,9 @@ impl HeapError {
         match self {
             Self::NoHeap(_) => Win32Code::INVALID_HANDLE,
             Self::NoBlock { .. } => Win32Code::INVALID_PARAMETER,
-            Self::NoRoom { .. } => Win32Code::NOT_ENOUGH_MEMORY,
-            Self::Alloc(error) => error.win32_code(),
+            // Why the kernel has no memory to give is lost on the way: STATUS_NO_MEMORY is all that
+            // the heap says.
+            Self::NoRoom { .. } | Self::Alloc(_) => Win32Code::NOT_ENOUGH_MEMORY,
             Self::Copy(error) => error.win32_code(),
         }
     }
@@ -133,6 +133,16 @@ impl Heap {
                 segment: base,
             },
         );
+    }
+
+    /// Forgets a segment that the program has released by itself, and its blocks.
+    pub(crate) fn forget_segment(&mut self, base: u32) {
+        if self.segments.remove(&base).is_none() {
+            return;
+        }
+        self.pieces.retain(|_, piece| piece.segment != base);
+        let pieces = &self.pieces;
+        self.free.retain(|(_, at)| pieces.contains_key(at));
     }
 
     fn put_free(&mut self, at: u32, piece: Piece) {
@@ -287,14 +297,7 @@ impl Vmm {
     ) -> Result<(), HeapError> {
         let heap = self.space_mut(caller.process).heaps.remove(&handle);
         for &base in heap.ok_or(HeapError::NoHeap(handle))?.segments.keys() {
-            let address = LinearAddr::new(base);
-            let request = FreeRequest {
-                address,
-                size_bytes: 0,
-                free_type: MEM_RELEASE,
-            };
-            // A program may have released a segment by itself; then there is nothing to do.
-            let _ = self.free(mmu, caller, &request);
+            self.release_segment(mmu, caller, base);
         }
         Ok(())
     }
@@ -319,24 +322,42 @@ impl Vmm {
         let len_bytes = piece_bytes(size_bytes).ok_or(HeapError::NoRoom { size_bytes })?;
         let heap = self.heap(caller, handle)?;
         let at = match heap.best(len_bytes) {
-            Some(at) => at,
-            None if heap.growth == Growth::Fixed => return Err(HeapError::NoRoom { size_bytes }),
-            None => {
-                let wanted = len_bytes.max(SEGMENT_BYTES);
-                let place = AllocationType::empty();
-                let (base, len_bytes) = self.reserve_segment(mmu, caller, wanted, place)?;
-                self.heap(caller, handle)?
-                    .add_segment(base, len_bytes, base);
-                base
+            Some(at) => {
+                self.commit_piece(mmu, caller, handle, at, len_bytes)?;
+                at
             }
+            None if heap.growth == Growth::Fixed => return Err(HeapError::NoRoom { size_bytes }),
+            None => self.grow(mmu, caller, handle, len_bytes)?,
         };
-        self.commit_piece(mmu, caller, handle, at, len_bytes)?;
         self.heap(caller, handle)?.split(at, len_bytes, size_bytes);
         let block = LinearAddr::new(at + HEADER_BYTES);
-        if new_bytes == NewBytes::Zeroed {
-            self.zero(mmu, caller, block, size_bytes)?;
+        if new_bytes == NewBytes::Zeroed
+            && let Err(error) = self.zero(mmu, caller, block, size_bytes)
+        {
+            self.heap(caller, handle)?.release(at);
+            return Err(error);
         }
         Ok(block)
+    }
+
+    /// Adds a segment whose first piece is committed for so many bytes, and returns where that is.
+    fn grow<O: Observer>(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        caller: Caller,
+        handle: HeapHandle,
+        piece_bytes: u32,
+    ) -> Result<u32, HeapError> {
+        let wanted = piece_bytes.max(SEGMENT_BYTES);
+        let (base, len_bytes) =
+            self.reserve_segment(mmu, caller, wanted, AllocationType::empty())?;
+        self.heap(caller, handle)?
+            .add_segment(base, len_bytes, base);
+        if let Err(error) = self.commit_piece(mmu, caller, handle, base, piece_bytes) {
+            self.release_segment(mmu, caller, base);
+            return Err(error);
+        }
+        Ok(base)
     }
 
     /// `HeapFree`.
@@ -405,31 +426,34 @@ impl Vmm {
         let old_bytes = self.heap_size(caller, handle, address)?;
         let no_room = HeapError::NoRoom { size_bytes };
         let len_bytes = piece_bytes(size_bytes).ok_or(no_room)?;
-        let heap = self.heap(caller, handle)?;
-        let piece = heap
-            .pieces
-            .get_mut(&(address.bits() - HEADER_BYTES))
-            .expect("has a size");
-        let block = if len_bytes <= piece.len_bytes {
-            piece.used_bytes = Some(size_bytes);
-            address
-        } else if moving == Move::Forbidden {
-            return Err(no_room);
-        } else {
-            let block = self.heap_alloc(mmu, caller, handle, size_bytes, NewBytes::Stale)?;
-            let mut bytes = vec![0; old_bytes as usize];
-            self.attached(mmu, caller.process, |vmm, mmu| {
-                vmm.copy_in(mmu, address, &mut bytes)?;
-                vmm.copy_out(mmu, block, &bytes)
-            })?;
-            self.heap_free(caller, handle, address)?;
-            block
+        let tail_bytes = match new_bytes {
+            NewBytes::Zeroed => size_bytes.saturating_sub(old_bytes),
+            NewBytes::Stale => 0,
         };
-        if new_bytes == NewBytes::Zeroed && size_bytes > old_bytes {
-            let tail = block.wrapping_add(old_bytes);
-            self.zero(mmu, caller, tail, size_bytes - old_bytes)?;
+        let piece_at = address.bits() - HEADER_BYTES;
+        let piece = self.heap(caller, handle)?.pieces.get_mut(&piece_at);
+        let piece = piece.expect("a block that has a size has a piece");
+        if len_bytes <= piece.len_bytes {
+            self.zero(mmu, caller, address.wrapping_add(old_bytes), tail_bytes)?;
+            let piece = self.heap(caller, handle)?.pieces.get_mut(&piece_at);
+            piece.expect("found above").used_bytes = Some(size_bytes);
+            return Ok(address);
         }
-        Ok(block)
+        if moving == Move::Forbidden {
+            return Err(no_room);
+        }
+        let block = self.heap_alloc(mmu, caller, handle, size_bytes, NewBytes::Stale)?;
+        let mut bytes = vec![0; old_bytes as usize];
+        let copied = self.attached(mmu, caller.process, |vmm, mmu| {
+            vmm.copy_in(mmu, address, &mut bytes)?;
+            vmm.copy_out(mmu, block, &bytes)
+        });
+        let tail = block.wrapping_add(old_bytes);
+        let filled = copied.map_err(HeapError::from);
+        let filled = filled.and_then(|()| self.zero(mmu, caller, tail, tail_bytes));
+        let spare = if filled.is_ok() { address } else { block };
+        self.heap_free(caller, handle, spare)?;
+        filled.map(|()| block)
     }
 
     fn heap(&mut self, caller: Caller, handle: HeapHandle) -> Result<&mut Heap, HeapError> {
@@ -457,6 +481,15 @@ impl Vmm {
             protect: Protection::READ_WRITE.bits(),
         };
         Ok((self.alloc(mmu, caller, &request)?.bits(), size_bytes))
+    }
+
+    fn release_segment<O: Observer>(&mut self, mmu: &mut Mmu<O>, caller: Caller, base: u32) {
+        let vad = self
+            .space(caller.process)
+            .region(LinearAddr::new(base).page())
+            .expect("a segment that the program has released is forgotten")
+            .vad;
+        self.remove_region(mmu, caller.process, &vad);
     }
 
     /// Commits a segment up to the end of a piece.
@@ -500,6 +533,9 @@ impl Vmm {
         at: LinearAddr,
         len_bytes: u32,
     ) -> Result<(), HeapError> {
+        if len_bytes == 0 {
+            return Ok(());
+        }
         let zeros = vec![0; len_bytes as usize];
         self.attached(mmu, caller.process, |vmm, mmu| {
             vmm.copy_out(mmu, at, &zeros)

@@ -8,9 +8,9 @@ use common::{MIB, Machine};
 use pagefault_vmm::mmu::LinearAddr;
 use pagefault_vmm::{
     AllocError, AllocationType, Caller, FileAccess, FreeError, FreeRequest, Held, LockError,
-    MEM_DECOMMIT, MEM_RELEASE, MapError, MapRequest, Move, NewBytes, Origin, PageRange, PagingMode,
-    PhysicalError, Profile, ProtectError, ProtectRequest, Protection, RegionType, Resolution, Rule,
-    SectionId, SectionRequest, StreamFile, UserSpace, VmmConfig, Win32Code, Window,
+    MEM_DECOMMIT, MEM_RELEASE, MapError, MapRequest, Origin, PageRange, PagingMode, PhysicalError,
+    Profile, ProtectError, ProtectRequest, Protection, RegionType, Resolution, Rule, SectionId,
+    SectionRequest, StreamFile, UserSpace, VmmConfig, Win32Code, Window,
 };
 
 const PAGE: u32 = 4096;
@@ -18,6 +18,7 @@ const RAM: u64 = 32 << 20;
 const READ: u32 = 4;
 const WRITE: u32 = 2;
 const COPY: u32 = 1;
+const EXECUTE: u32 = 0x20;
 
 fn machine() -> Machine {
     Machine::new(RAM, VmmConfig::default())
@@ -67,6 +68,32 @@ fn large_pages_are_resident_from_the_start_and_cost_one_entry() {
         assert_eq!(rule(machine.read(base).unwrap_err()), Rule::Free);
         machine.audit("large, released");
     }
+}
+
+#[test]
+fn large_pages_are_neither_reset_nor_written_past_their_rights() {
+    let mut machine = privileged(PagingMode::TwoLevel);
+    let kind = AllocationType::RESERVE | AllocationType::COMMIT | AllocationType::LARGE_PAGES;
+    let code = machine
+        .alloc(0, 4 * MIB, kind, Protection::EXECUTE_READ)
+        .unwrap();
+
+    let reset = machine.reset(code, PAGE);
+    let undone = machine.reset_undo(code, PAGE);
+    let at = LinearAddr::new(code);
+    let (vmm, mmu, process) = (&mut machine.vmm, &mut machine.mmu, machine.process);
+    let written = vmm.write_process_memory(mmu, process, at, &[0xCC]);
+
+    assert!(
+        matches!(reset, Err(AllocError::NotCommittable { .. })),
+        "{reset:?}"
+    );
+    assert!(
+        matches!(undone, Err(AllocError::NotCommittable { .. })),
+        "{undone:?}"
+    );
+    assert_eq!(written.unwrap_err().win32_code(), Win32Code::NOACCESS);
+    machine.audit("large, refused");
 }
 
 #[test]
@@ -426,6 +453,31 @@ fn three_gib_of_user_space_can_be_had() {
 }
 
 #[test]
+fn a_debuggers_write_into_a_view_that_may_not_write_copies_the_page() {
+    let mut machine = machine();
+    let (file, section) = file_section(&mut machine, 10_000, Protection::EXECUTE_READ_WRITE);
+    let code = map(&mut machine, section, READ | EXECUTE).unwrap();
+    let other = map(&mut machine, section, WRITE).unwrap();
+    let before = machine.query(code).protection;
+
+    let at = LinearAddr::new(code + 1);
+    let (vmm, mmu, process) = (&mut machine.vmm, &mut machine.mmu, machine.process);
+    vmm.write_process_memory(mmu, process, at, &[0xCC]).unwrap();
+
+    assert_eq!(machine.read_u8(code + 1), Ok(0xCC));
+    assert_eq!(machine.read_u8(other + 1), Ok(1));
+    assert_eq!(machine.query(code).protection, before);
+    let caller = machine.caller();
+    for view in [code, other] {
+        let (vmm, mmu) = (&mut machine.vmm, &mut machine.mmu);
+        vmm.unmap_view(mmu, caller, LinearAddr::new(view)).unwrap();
+    }
+    machine.vmm.close_section(&machine.mmu, section);
+    assert_eq!(contents(file)[1], 1);
+    machine.audit("breakpoint in a view");
+}
+
+#[test]
 fn writing_to_another_process_loads_its_tables_and_comes_back() {
     let mut machine = machine();
     let own = machine.commit(PAGE, Protection::READ_WRITE);
@@ -448,54 +500,6 @@ fn writing_to_another_process_loads_its_tables_and_comes_back() {
     assert_eq!(machine.read(own), Ok(0x11));
     assert_eq!(machine.mmu.control().cr3(), cr3);
     machine.audit("attached");
-}
-
-#[test]
-fn heap_blocks_do_not_overlap_and_keep_their_contents() {
-    let mut machine = machine();
-    let caller = machine.caller();
-    let (vmm, mmu) = (&mut machine.vmm, &mut machine.mmu);
-    let heap = vmm.heap_create(mmu, caller, 0, 0).unwrap();
-    let mut blocks: Vec<(LinearAddr, u32)> = Vec::new();
-    for step in 1..200_u32 {
-        let size = step * 37 % 5000;
-        let block = vmm
-            .heap_alloc(mmu, caller, heap, size, NewBytes::Zeroed)
-            .unwrap();
-        vmm.copy_out(
-            mmu,
-            block,
-            &vec![u8::try_from(step % 256).unwrap(); size as usize],
-        )
-        .unwrap();
-        blocks.push((block, size));
-        if step % 3 == 0 {
-            let (freed, _) = blocks.swap_remove(step as usize % blocks.len());
-            vmm.heap_free(caller, heap, freed).unwrap();
-        }
-    }
-    let mut sorted = blocks.clone();
-    sorted.sort_unstable();
-    for pair in sorted.windows(2) {
-        assert!(pair[0].0.bits() + pair[0].1 <= pair[1].0.bits(), "{pair:?}");
-    }
-    let (block, size) = blocks[0];
-    let mut before = vec![0; size as usize];
-    vmm.copy_in(mmu, block, &mut before).unwrap();
-
-    let to = (block, size + 100_000);
-    let moved = vmm
-        .heap_realloc(mmu, caller, heap, to, NewBytes::Zeroed, Move::Allowed)
-        .unwrap();
-
-    let mut after = vec![1; size as usize + 100_000];
-    vmm.copy_in(mmu, moved, &mut after).unwrap();
-    assert_eq!(&after[..before.len()], before);
-    assert!(after[before.len()..].iter().all(|&byte| byte == 0));
-    assert_eq!(vmm.heap_size(caller, heap, moved), Ok(size + 100_000));
-    assert!(vmm.heap_free(caller, heap, LinearAddr::new(12)).is_err());
-    vmm.heap_destroy(mmu, caller, heap).unwrap();
-    machine.audit("heap");
 }
 
 #[test]

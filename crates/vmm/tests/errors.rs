@@ -240,7 +240,7 @@ fn handle_and_heap_errors_have_their_documented_codes() {
         (HeapError::NoHeap(HeapHandle(address)).win32_code(), 6),
         (HeapError::NoBlock { address }.win32_code(), 87),
         (HeapError::NoRoom { size_bytes }.win32_code(), 8),
-        (HeapError::Alloc(E::ZeroSize).win32_code(), 87),
+        (HeapError::Alloc(E::ZeroSize).win32_code(), 8),
         (GlobalError::NoHandle(address).win32_code(), 6),
         (GlobalError::NotLocked(address).win32_code(), 158),
         (GlobalError::Discarded(address).win32_code(), 157),

@@ -212,7 +212,7 @@ impl Vmm {
         let vad = region.vad;
         if checked.kind.contains(AllocationType::COMMIT) {
             self.commit_in(mmu, caller, &vad, pages, checked.protection)?;
-        } else if self.is_file_view(&vad) {
+        } else if self.is_file_view(&vad) || vad.source == Source::Large {
             return Err(AllocError::NotCommittable { pages });
         } else if checked.kind.contains(AllocationType::RESET) {
             self.reset(mmu, caller.process, &vad, pages);

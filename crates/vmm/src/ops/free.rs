@@ -293,6 +293,11 @@ impl Vmm {
         let space = self.space_mut(process);
         // Large pages keep no count of their locks; the others' locks went with their contents.
         space.locked.retain(|&page| !vad.pages.contains(page));
+        let base = vad.base().bits();
+        space
+            .heaps
+            .values_mut()
+            .for_each(|heap| heap.forget_segment(base));
         let region = space.remove(vad.pages.start())?;
         self.commit.release(region.charged_pages);
         self.remove_empty_tables(mmu, process, vad.pages);

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::copy::CopyError;
 use crate::protection::{Protection, Rights};
 use crate::range::PageRange;
+use crate::region::Source;
 use crate::space::{PageState, ProcessId};
 use crate::vmm::Vmm;
 use crate::win32::Win32Code;
@@ -132,16 +133,15 @@ impl Vmm {
         for page in pages.pages() {
             match self.write_access(mmu, process, page) {
                 Some(Lift::No) => {}
-                Some(Lift::From(protection)) => lifted.push((page, protection)),
+                Some(Lift::To(rights, protection)) => lifted.push((page, rights, protection)),
                 None => return Err(WriteMemoryError::NotWritable { page }),
             }
         }
-        for &(page, protection) in &lifted {
-            let writable = protection.with_rights(lifted_rights(protection.rights()));
-            self.reprotect(mmu, process, page, writable);
+        for &(page, rights, protection) in &lifted {
+            self.reprotect(mmu, process, page, protection.with_rights(rights));
         }
         let written = self.attached(mmu, process, |vmm, mmu| vmm.copy_out(mmu, address, bytes));
-        for &(page, protection) in &lifted {
+        for &(page, _, protection) in &lifted {
             self.reprotect(mmu, process, page, protection);
         }
         written.map_err(WriteMemoryError::Partial)
@@ -159,9 +159,17 @@ impl Vmm {
         let PageState::Committed(protection, _) = self.page_state(mmu, space, &vad, page) else {
             return None;
         };
+        let lifted = match vad.source {
+            Source::Private | Source::Image => Rights::ExecuteReadWrite,
+            // The section may not be written through the view: its page is copied.
+            Source::View { .. } => Rights::ExecuteWriteCopy,
+            // The protection of a large page is that of all of it.
+            Source::Physical | Source::Large => protection.rights(),
+        };
         match protection.rights() {
             Rights::NoAccess | Rights::ReadOnly => None,
-            Rights::Execute | Rights::ExecuteRead => Some(Lift::From(protection)),
+            Rights::Execute | Rights::ExecuteRead if lifted == protection.rights() => None,
+            Rights::Execute | Rights::ExecuteRead => Some(Lift::To(lifted, protection)),
             Rights::ReadWrite
             | Rights::WriteCopy
             | Rights::ExecuteReadWrite
@@ -211,18 +219,9 @@ impl Vmm {
     }
 }
 
-/// Whether a page's protection must be lifted for a write.
+/// Whether a page's protection must be lifted for a write: to what, and what it is.
 #[derive(Clone, Copy, Debug)]
 enum Lift {
     No,
-    From(Protection),
-}
-
-/// Returns the rights with writing added. A view's page is copied, since the section may not be
-/// written through it.
-fn lifted_rights(rights: Rights) -> Rights {
-    match rights {
-        Rights::Execute | Rights::ExecuteRead => Rights::ExecuteReadWrite,
-        other => other,
-    }
+    To(Rights, Protection),
 }

@@ -1,5 +1,7 @@
 //! Address Windowing Extensions: physical pages that a program owns and maps by itself.
 
+use std::collections::BTreeSet;
+
 use pagefault_mmu::{FrameNumber, LinearAddr, Mmu, Observer, PageNumber};
 use thiserror::Error;
 
@@ -167,13 +169,14 @@ impl Vmm {
         if vad.source != Source::Physical {
             return Err(not_physical);
         }
-        for (index, &frame) in frames.iter().enumerate() {
+        let mut seen = BTreeSet::new();
+        for &frame in frames {
             let place = self.physical_place(process, frame)?;
             let is_outside = |at: &PageNumber| !pages.contains(*at);
             if let Some(at) = place.filter(is_outside) {
                 return Err(PhysicalError::Mapped { frame, at });
             }
-            if frames[..index].contains(&frame) {
+            if !seen.insert(frame) {
                 return Err(PhysicalError::Mapped { frame, at: first });
             }
         }
