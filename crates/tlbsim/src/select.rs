@@ -113,21 +113,22 @@ impl Conventions {
         if !self.stream.takes(record.op) {
             return;
         }
-        let shift = self.page_size.bits();
-        let first = record.addr >> shift;
+        let PageShift(shift) = self.page_size;
+        self.each_page(record, shift, |addr| look_up(addr >> shift));
+    }
+
+    /// Calls `look_up` with an address on each page of 2^`shift` bytes that an access looks up, as
+    /// often as it does. An access at the end of the address space goes on at its beginning.
+    #[inline(always)]
+    pub(crate) fn each_page(self, record: &Record, shift: u8, mut look_up: impl FnMut(u64)) {
         let last = self.last_byte(record) >> shift;
-        let times = self.times(record.op);
-        for _ in 0..times {
-            look_up(first);
-        }
-        if last != first {
-            // An access at the end of the address space goes on at its beginning.
-            let mask = u64::MAX >> shift;
-            let mut page = first;
-            while page != last {
-                page = page.wrapping_add(1) & mask;
-                (0..times).for_each(|_| look_up(page));
+        let mut addr = record.addr;
+        loop {
+            (0..self.times(record.op)).for_each(|_| look_up(addr));
+            if addr >> shift == last {
+                return;
             }
+            addr = (addr >> shift).wrapping_add(1) << shift;
         }
     }
 

@@ -40,8 +40,13 @@ pub enum Step {
     LookUps(std::ops::Range<usize>),
     /// Everything is emptied.
     Flush,
-    /// The page of an address is dropped.
-    Invalidate(u64),
+    /// A page is dropped.
+    Invalidate {
+        /// An address on it.
+        addr: u64,
+        /// The base-2 logarithm of its size.
+        page_shift: u8,
+    },
     /// The warm-up is over: counting begins.
     BeginCounting,
 }
@@ -173,15 +178,14 @@ impl Planner {
             let is_on_one_page = conventions.last_byte(record) >> page_shift == addr >> page_shift;
             if !is_on_one_page || times > 1 {
                 batch.look_ups.pop();
-                let mut push = |addr| {
+                conventions.each_page(record, page_shift, |addr| {
                     batch.look_ups.push(LookUp {
                         addr,
                         site,
                         page_shift,
                         op,
                     });
-                };
-                each_page(record, conventions, page_shift, &mut push);
+                });
             }
         }
         self.look_ups += (batch.look_ups.len() - before) as u64;
@@ -199,13 +203,8 @@ impl Planner {
         if !conventions.stream.takes(record.op) {
             return;
         }
-        let own = self.plan.events == Events::Apply && record.page_shift != 0;
-        let page_shift = if own {
-            record.page_shift
-        } else {
-            page_shift(conventions)
-        };
-        each_page(record, conventions, page_shift, &mut |addr| {
+        let page_shift = self.page_shift_of(record);
+        conventions.each_page(record, page_shift, |addr| {
             self.before_look_up(batch, begun);
             let (site, op) = (self.site, record.op);
             batch.look_ups.push(LookUp {
@@ -215,6 +214,16 @@ impl Planner {
                 op,
             });
         });
+    }
+
+    /// Returns the size of a record's page: that of the trace, if it tells and that is asked for.
+    fn page_shift_of(&self, record: &Record) -> u8 {
+        let is_own = self.plan.events == Events::Apply && record.page_shift != 0;
+        if is_own {
+            record.page_shift
+        } else {
+            page_shift(self.plan.conventions)
+        }
     }
 
     /// Does what is due before a look-up, and counts it.
@@ -242,7 +251,10 @@ impl Planner {
                 self.site = record.addr;
                 return;
             }
-            Op::Invalidate => Step::Invalidate(record.addr),
+            Op::Invalidate => Step::Invalidate {
+                addr: record.addr,
+                page_shift: self.page_shift_of(record),
+            },
             _ => Step::Flush,
         };
         if self.plan.events == Events::Apply {
@@ -255,24 +267,6 @@ impl Planner {
 #[expect(clippy::cast_possible_truncation, reason = "at most 30")]
 fn page_shift(conventions: Conventions) -> u8 {
     conventions.page_size.bits() as u8
-}
-
-/// Calls `look_up` with an address on each page that an access looks up, as often as it does.
-fn each_page(
-    record: &Record,
-    conventions: Conventions,
-    page_shift: u8,
-    look_up: &mut impl FnMut(u64),
-) {
-    let last = conventions.last_byte(record) >> page_shift;
-    let mut addr = record.addr;
-    loop {
-        (0..conventions.times(record.op)).for_each(|_| look_up(addr));
-        if addr >> page_shift == last {
-            return;
-        }
-        addr = (addr >> page_shift).wrapping_add(1) << page_shift;
-    }
 }
 
 fn end_stretch(batch: &mut Batch, begun: &mut usize) {
@@ -327,7 +321,7 @@ impl Run {
             match step {
                 Step::LookUps(range) => self.look_up(&batch.look_ups[range.clone()]),
                 Step::Flush => self.system.flush(),
-                Step::Invalidate(addr) => self.system.invalidate(*addr),
+                Step::Invalidate { addr, page_shift } => self.system.invalidate(*addr, *page_shift),
                 Step::BeginCounting => {
                     self.system.reset_counts();
                     self.culprits

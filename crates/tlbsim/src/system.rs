@@ -6,6 +6,8 @@
 
 mod counts;
 
+use std::ops::RangeInclusive;
+
 use pagefault_mmu::{Geometry, PageSizes, Policy, TlbConfig};
 
 use crate::engine::array::Array;
@@ -29,8 +31,9 @@ pub struct LookUp {
     pub op: Op,
 }
 
-/// Where keys tell sizes apart, above all page numbers.
-const SIZE_SHIFT: u32 = 62;
+/// Where keys tell sizes apart, above the numbers of all pages that have a size: by how many bits the
+/// page is larger than the smallest.
+const SIZE_SHIFT: u32 = 58;
 /// The smallest page.
 const SMALL_SHIFT: u8 = 12;
 const MIB2_SHIFT: u8 = 21;
@@ -183,15 +186,19 @@ impl System {
         self.walked.sort_unstable();
     }
 
-    /// Drops the page of an address, whatever its size.
-    pub fn invalidate(&mut self, addr: u64) {
+    /// Drops the page of 2^`shift` bytes that holds the address, all of it: where an array keeps
+    /// pieces of large pages, all of its pieces.
+    pub fn invalidate(&mut self, addr: u64, shift: u8) {
         self.counts.invalidations += 1;
-        for part in self.levels.iter_mut().flatten() {
-            for shift in [SMALL_SHIFT, MIB2_SHIFT, 22] {
-                if let Some(key) = part.key(addr, shift) {
-                    part.array.invalidate(key);
-                    part.full.iter_mut().for_each(|full| full.invalidate(key));
-                }
+        let size = size_of(shift);
+        for parts in &mut self.levels {
+            let taking = parts.iter().position(|part| part.sizes.contains(size));
+            if let Some(part) = taking.map(|taking| &mut parts[taking]) {
+                part.invalidate(key(addr, shift)..=key(addr, shift));
+            } else if let Some(part) = place_of_pieces(parts).map(|place| &mut parts[place]) {
+                let first = addr >> shift << shift;
+                let last = first | ((1 << shift) - 1);
+                part.invalidate(key(first, SMALL_SHIFT)..=key(last, SMALL_SHIFT));
             }
         }
     }
@@ -223,7 +230,10 @@ impl System {
         let takes = |part: &&Part| part.sizes.contains(size_of(shift));
         let (part, shift) = match parts.iter().find(takes) {
             Some(part) => (Some(part), shift),
-            None => (for_pieces(parts), SMALL_SHIFT),
+            None => (
+                place_of_pieces(parts).map(|place| &parts[place]),
+                SMALL_SHIFT,
+            ),
         };
         part.map_or(0, |part| {
             u64::from(part.array.geometry().entries()) << shift
@@ -248,10 +258,15 @@ impl Part {
         }
     }
 
-    /// Returns the key of an address in a page of this size, if the array holds such pages.
-    fn key(&self, addr: u64, shift: u8) -> Option<u64> {
-        let size = size_of(shift);
-        self.sizes.contains(size).then(|| key(addr, shift, size))
+    fn invalidate(&mut self, keys: RangeInclusive<u64>) {
+        let full = self.full.as_mut();
+        for array in std::iter::once(&mut self.array).chain(full) {
+            if keys.start() == keys.end() {
+                array.invalidate(*keys.start());
+            } else {
+                array.invalidate_range(keys.clone());
+            }
+        }
     }
 
     /// Looks everything up, as the only array of the first level; appends what missed.
@@ -262,13 +277,7 @@ impl Part {
         counts: &mut LevelCounts,
         missed: &mut Vec<u32>,
     ) {
-        let key = |look_up: &LookUp| {
-            key(
-                look_up.addr,
-                look_up.page_shift,
-                size_of(look_up.page_shift),
-            )
-        };
+        let key = |look_up: &LookUp| key(look_up.addr, look_up.page_shift);
         self.keys.extend(look_ups.iter().map(key));
         let (keys, seen) = (&self.keys, &mut self.seen);
         let is_classified = self.full.is_some();
@@ -327,16 +336,17 @@ fn count_ops(look_ups: &[LookUp]) -> [u64; OPS] {
 }
 
 #[inline(always)]
-fn key(addr: u64, shift: u8, size: PageSizes) -> u64 {
-    addr >> shift | u64::from(size.bits() >> 1) << SIZE_SHIFT
+fn key(addr: u64, shift: u8) -> u64 {
+    addr >> shift | u64::from(shift.saturating_sub(SMALL_SHIFT)) << SIZE_SHIFT
 }
 
-/// Returns the array that keeps pieces of pages that no array of the level takes.
-fn for_pieces(parts: &[Part]) -> Option<&Part> {
-    let small = parts
-        .iter()
-        .find(|part| part.sizes.contains(PageSizes::SMALL));
-    small.or(parts.first())
+/// Returns which array keeps pieces of pages that no array of the level takes.
+fn place_of_pieces(parts: &[Part]) -> Option<usize> {
+    let mut parts = parts.iter().map(|part| part.sizes);
+    let any = parts.len().checked_sub(1).map(|_| 0);
+    parts
+        .position(|sizes| sizes.contains(PageSizes::SMALL))
+        .or(any)
 }
 
 /// Queues a look-up at the array that takes it; `false` if the level has none.
@@ -347,21 +357,18 @@ fn queue(parts: &mut [Part], look_up: &LookUp, index: u32) -> bool {
         return queue_piece(parts, look_up, index);
     };
     let part = &mut parts[taking];
-    part.keys.push(key(look_up.addr, look_up.page_shift, size));
+    part.keys.push(key(look_up.addr, look_up.page_shift));
     part.from.push(index);
     true
 }
 
 /// Queues a look-up of a page that no array takes: a piece of it is kept as a small page.
 fn queue_piece(parts: &mut [Part], look_up: &LookUp, index: u32) -> bool {
-    let small = parts
-        .iter()
-        .position(|part| part.sizes.contains(PageSizes::SMALL));
-    let Some(part) = parts.get_mut(small.unwrap_or(0)) else {
+    let Some(place) = place_of_pieces(parts) else {
         return false;
     };
-    part.keys
-        .push(key(look_up.addr, SMALL_SHIFT, PageSizes::SMALL));
+    let part = &mut parts[place];
+    part.keys.push(key(look_up.addr, SMALL_SHIFT));
     part.from.push(index);
     true
 }

@@ -248,6 +248,50 @@ fn an_access_to_a_page_that_its_block_has_not_is_bad() {
 }
 
 #[test]
+fn a_damage_is_one_bad_record_whatever_is_behind_it() {
+    let mut recorder = Recorder::new(Vec::new());
+    recorder.record(&Record::new(Op::Read, 0x40_3000, 4));
+    let (mut bytes, _) = recorder.finish().unwrap();
+    bytes.resize(64 << 20, 0);
+
+    let (records, tally) = read_bytes(&bytes, None).unwrap();
+
+    assert_eq!((records.len(), tally.bad), (1, 1));
+}
+
+#[test]
+fn a_recording_without_one_of_its_blocks_says_so() {
+    let record = |count: u64| {
+        let mut recorder = Recorder::new(Vec::new());
+        (0..count).for_each(|_| recorder.record(&Record::new(Op::Write, 64, 8)));
+        recorder.finish().unwrap().0
+    };
+    let (one, two) = (record(4096), record(8192));
+    // The end of the longer one behind the blocks of the shorter one.
+    let end = two.len() - (one.len() - one_block(&one));
+    let mixed = [&one[..one_block(&one)], &two[end..]].concat();
+
+    let (records, tally) = read_bytes(&mixed, None).unwrap();
+
+    assert_eq!((records.len(), tally.bad), (4096, 1));
+    assert!(tally.shown()[0].to_string().contains("missing"));
+}
+
+/// Where the first block of a recording of one block of records ends.
+fn one_block(recording: &[u8]) -> usize {
+    const END_BYTES: usize = 12 + 8;
+    recording.len() - END_BYTES
+}
+
+#[test]
+fn a_recording_of_another_version_says_so() {
+    let refused = read_bytes(b"PFTRACE1R\0\0\0", None).unwrap_err();
+
+    assert!(matches!(refused, ReadError::TooManyBad { .. }));
+    assert!(refused.to_string().contains("another version"), "{refused}");
+}
+
+#[test]
 fn regions_are_named_in_a_recording() {
     let region = Region {
         name: "matrix".to_owned(),

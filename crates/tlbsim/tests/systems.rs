@@ -106,6 +106,41 @@ fn events_of_the_trace_flush_and_invalidate_unless_they_are_left_out() {
 }
 
 #[test]
+fn an_invalidation_drops_all_of_a_large_page_and_nothing_else() {
+    let small_only = geometry(8, 8).holding(PageSizes::SMALL).unwrap();
+    let large_only = geometry(8, 8).holding(PageSizes::MIB4).unwrap();
+    let sized = |op, addr, page_shift| Record {
+        page_shift,
+        ..Record::new(op, addr, 4)
+    };
+    let read = |addr, page_shift| sized(Op::Read, addr, page_shift);
+    let records = [
+        read(0x40_0000, 22),
+        read(0x7F_F000, 22),
+        read(0x80_0000, 22),
+        // Page number 1, as that of the first one, of another size.
+        read(1 << 30, 30),
+        read(0x0000_1000, 12),
+        sized(Op::Invalidate, 0x50_0000, 22),
+        read(0x40_0000, 22),
+        read(0x7F_F000, 22),
+        read(0x80_0000, 22),
+        read(1 << 30, 30),
+        read(0x0000_1000, 12),
+    ];
+    let both = TlbConfig {
+        data: vec![small_only, large_only],
+        ..TlbConfig::none()
+    };
+
+    let whole = run(&both, Plan::default(), &records);
+    let pieces = run(&TlbConfig::unified(small_only), Plan::default(), &records);
+
+    assert_eq!(whole.system.counts().first_misses(), 4 + 1);
+    assert_eq!(pieces.system.counts().first_misses(), 5 + 2);
+}
+
+#[test]
 fn a_warm_up_fills_and_is_not_counted() {
     let plan = Plan {
         warm_up: 2,

@@ -6,6 +6,8 @@
 //! that it can never change a count; a property test holds the engine against the TLB of
 //! `pagefault-mmu`.
 
+use std::ops::RangeInclusive;
+
 use pagefault_mmu::{Geometry, Index, Policy};
 
 use crate::engine::page::{Page, low_bits};
@@ -206,6 +208,15 @@ impl<P: Page> Array<P> {
         let held = self.keys[first..first + ways].iter();
         if let Some(way) = held.copied().position(|key| key == page) {
             self.drop_slot(first + way);
+        }
+    }
+
+    /// Drops all pages of a range; the replacement state stays.
+    pub fn invalidate_range(&mut self, pages: RangeInclusive<P>) {
+        for slot in 0..self.keys.len() {
+            if pages.contains(&self.keys[slot]) {
+                self.drop_slot(slot);
+            }
         }
     }
 

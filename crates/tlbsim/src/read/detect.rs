@@ -1,7 +1,7 @@
 //! Which format a trace is in, by its first bytes.
 
 use crate::read::binary_formats::{CHAMPSIM_BYTES, ORACLE_BYTES, is_champsim};
-use crate::read::recorded::MAGIC;
+use crate::read::recorded::ANY_VERSION;
 use crate::read::{End, Format, Output, Tally};
 
 /// The formats of lines, those that are hardest to mistake first.
@@ -27,7 +27,7 @@ const MAX_STEP: u32 = 86_400;
 
 /// Returns the format that the bytes are in.
 pub(super) fn format_of(bytes: &[u8]) -> Option<Format> {
-    if bytes.starts_with(&MAGIC) {
+    if bytes.starts_with(ANY_VERSION) {
         return Some(Format::Recorded);
     }
     let bytes = &bytes[..bytes.len().min(LOOKED_AT)];

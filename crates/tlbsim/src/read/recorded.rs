@@ -34,6 +34,8 @@ pub use crate::read::recorded::recorder::Recorder;
 
 /// The first bytes of a file.
 pub const MAGIC: [u8; 8] = *b"PFTRACE2";
+/// What those of every version begin with.
+pub(super) const ANY_VERSION: &[u8] = b"PFTRACE";
 
 /// Kinds of blocks.
 const RECORDS: u8 = b'R';
@@ -48,6 +50,8 @@ const BLOCK: usize = 4096;
 /// The most regions of a block, and the most bytes of a name.
 const NAMES: usize = 1024;
 const MAX_NAME_BYTES: usize = 1 << 12;
+/// The most regions of a recording.
+const MAX_REGIONS: usize = 1 << 20;
 /// The most data of a block: more than its regions can have.
 const MAX_DATA_BYTES: usize = 1 << 23;
 /// Base-2 logarithms of sizes of pages.
@@ -71,8 +75,20 @@ const KINDS: [Op; 8] = [
 #[derive(Debug, Default)]
 pub(super) struct Recorded {
     regions: Vec<Region>,
-    has_begun: bool,
-    has_ended: bool,
+    stage: Stage,
+    /// Records put out.
+    records: u64,
+}
+
+/// How far a recording has been read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Beginning,
+    Blocks,
+    Ended,
+    /// It is damaged: nothing behind that is looked at.
+    GivenUp,
 }
 
 /// What is found where a block should begin.
@@ -81,7 +97,8 @@ enum Found<'a> {
     Records(Records<'a>),
     /// That many regions.
     Regions(usize, &'a [u8]),
-    End,
+    /// The end of a recording of that many records.
+    End(u64),
     /// The beginning of a block.
     Part,
     /// No block.
@@ -97,26 +114,41 @@ struct Records<'a> {
 
 impl Decode for Recorded {
     fn decode(&mut self, bytes: &[u8], end: End, out: &mut Output<'_>) -> usize {
-        let mut at = 0;
-        if !self.has_begun {
-            at = MAGIC.len().min(bytes.len());
-            self.has_begun = true;
+        if self.stage == Stage::GivenUp {
+            return bytes.len();
         }
-        while at < bytes.len() && !self.has_ended && out.records.len() < BATCH {
+        let mut at = 0;
+        if self.stage == Stage::Beginning {
+            at = MAGIC.len();
+            match bytes.first_chunk() {
+                Some(&MAGIC) => self.stage = Stage::Blocks,
+                Some(other) if other.starts_with(ANY_VERSION) => {
+                    return self.give_up(b"the recording is of another version", bytes, out);
+                }
+                None if end == End::No => return 0,
+                _ => return self.give_up(b"this is no recording", bytes, out),
+            }
+        }
+        while at < bytes.len() && self.stage == Stage::Blocks && out.records.len() < BATCH {
             let (found, len) = block(&bytes[at..]);
             match found {
-                Found::Records(block) => block.decode(out),
-                Found::Regions(count, data) => self.name(count, data),
-                Found::End => self.has_ended = true,
+                Found::Records(block) => self.records += block.decode(out),
+                Found::Regions(count, data) => self.name(count, data, out),
+                Found::End(records) if records == self.records || out.tally.bad > 0 => {
+                    self.stage = Stage::Ended;
+                }
+                Found::End(_) => {
+                    return self.give_up(b"blocks of the recording are missing", bytes, out);
+                }
                 Found::Part if end == End::No => return at,
-                Found::Part | Found::Damage => return self.give_up(bytes, out),
+                Found::Part | Found::Damage => return self.give_up(DAMAGE, bytes, out),
             }
             at += len;
         }
-        let is_short = end == End::Yes && at == bytes.len() && !self.has_ended;
-        let is_long = self.has_ended && at < bytes.len();
+        let is_short = end == End::Yes && at == bytes.len() && self.stage == Stage::Blocks;
+        let is_long = self.stage == Stage::Ended && at < bytes.len();
         if is_short || is_long {
-            return self.give_up(bytes, out);
+            return self.give_up(DAMAGE, bytes, out);
         }
         at
     }
@@ -126,20 +158,25 @@ impl Decode for Recorded {
     }
 }
 
+/// What is said of a recording that cannot be read on.
+const DAMAGE: &[u8] = b"the recording ends early or is damaged";
+
 impl Recorded {
     /// Gives the rest up, and returns its length.
-    fn give_up(&mut self, bytes: &[u8], out: &mut Output<'_>) -> usize {
-        self.has_ended = true;
+    fn give_up(&mut self, why: &[u8], bytes: &[u8], out: &mut Output<'_>) -> usize {
+        self.stage = Stage::GivenUp;
         out.tally.line += 1;
-        out.tally
-            .note_bad(b"the recording ends early or is damaged");
+        out.tally.note_bad(why);
         bytes.len()
     }
 
-    fn name(&mut self, count: usize, data: &[u8]) {
+    fn name(&mut self, count: usize, data: &[u8], out: &mut Output<'_>) {
         let mut rest = data;
         for _ in 0..count {
-            let Some((region, after)) = region(rest) else {
+            let found = region(rest).filter(|_| self.regions.len() < MAX_REGIONS);
+            let Some((region, after)) = found else {
+                out.tally
+                    .note_bad(b"a block has fewer regions than it says, or too many");
                 return;
             };
             self.regions.push(region);
@@ -162,7 +199,8 @@ fn block(bytes: &[u8]) -> (Found<'_>, usize) {
         RECORDS if pages <= MAX_PAGES => {
             pages * PAGE_BYTES + accesses * PACKED_BYTES + events * EVENT_BYTES
         }
-        REGIONS | END if data_bytes <= MAX_DATA_BYTES => data_bytes,
+        REGIONS if data_bytes <= MAX_DATA_BYTES => data_bytes,
+        END if data_bytes == size_of::<u64>() => data_bytes,
         _ => return (Found::Damage, 0),
     };
     let len = HEADER_BYTES + body;
@@ -180,7 +218,10 @@ fn block(bytes: &[u8]) -> (Found<'_>, usize) {
             })
         }
         REGIONS => Found::Regions(events, body),
-        _ => Found::End,
+        _ => Found::End(
+            body.first_chunk()
+                .map_or(0, |count| u64::from_le_bytes(*count)),
+        ),
     };
     (found, len)
 }
@@ -206,24 +247,31 @@ impl Pages {
 }
 
 impl Records<'_> {
-    fn decode(&self, out: &mut Output<'_>) {
+    /// Puts the records out, and returns how many there were.
+    fn decode(&self, out: &mut Output<'_>) -> u64 {
+        let first = out.records.len();
+        let before = out.tally.line;
         let accesses = self.accesses.iter().copied().map(Packed::from_bytes);
         if Packed::is_any_bad(accesses, self.pages.len()) {
+            out.tally.line += 1;
             out.tally
                 .note_bad(b"a block has accesses to pages that it has not");
-            return;
+            return 0;
         }
-        let (first, pages) = (out.records.len(), Pages::of(self.pages));
+        let pages = Pages::of(self.pages);
         let mut done = 0;
         for event in self.events {
-            let before = usize::from(u16::from_le_bytes([event[0], event[1]]));
-            let before = before.clamp(done, self.accesses.len());
-            self.put_accesses(done..before, &pages, out.records);
-            done = before;
+            let place = usize::from(u16::from_le_bytes([event[0], event[1]]));
+            let place = place.clamp(done, self.accesses.len());
+            self.put_accesses(done..place, &pages, out.records);
+            done = place;
+            out.tally.line = before + (out.records.len() - first) as u64 + 1;
             put_event(event, out);
         }
         self.put_accesses(done..self.accesses.len(), &pages, out.records);
-        out.tally.line += (out.records.len() - first) as u64;
+        let put = (out.records.len() - first) as u64;
+        out.tally.line = before + put;
+        put
     }
 
     fn put_accesses(&self, which: Range<usize>, pages: &Pages, records: &mut Vec<Record>) {
@@ -263,7 +311,11 @@ fn region(data: &[u8]) -> Option<(Region, &[u8])> {
     let (start, rest) = data.split_first_chunk::<8>()?;
     let (len, rest) = rest.split_first_chunk::<8>()?;
     let (name_len, rest) = rest.split_first_chunk::<4>()?;
-    let (name, rest) = rest.split_at_checked(u32::from_le_bytes(*name_len) as usize)?;
+    let name_len = u32::from_le_bytes(*name_len) as usize;
+    if name_len > MAX_NAME_BYTES {
+        return None;
+    }
+    let (name, rest) = rest.split_at_checked(name_len)?;
     let region = Region {
         name: String::from_utf8_lossy(name).into_owned(),
         start: u64::from_le_bytes(*start),

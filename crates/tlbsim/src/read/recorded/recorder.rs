@@ -7,7 +7,7 @@ use crate::read::recorded::{
     BLOCK, END, EVENT_BYTES, HEADER_BYTES, MAGIC, MAX_NAME_BYTES, NAMES, PAGE_SHIFTS, RECORDS,
     REGIONS,
 };
-use crate::record::{Record, Region};
+use crate::record::{Op, Record, Region};
 
 /// Writes a recording.
 #[derive(Debug)]
@@ -141,10 +141,9 @@ impl<W: Write> Recorder<W> {
         if self.events.len() == BLOCK {
             self.write_block();
         }
-        let shift = if record.op.is_access() {
-            self.pages.shift_of(record.addr)
-        } else {
-            0
+        let shift = match record.op {
+            Op::Site | Op::LoadCr3 | Op::Flush => 0,
+            _ => self.pages.shift_of(record.addr),
         };
         let mut event = [0; EVENT_BYTES];
         event[..2].copy_from_slice(&self.accesses.len().to_le_bytes()[..2]);
