@@ -173,7 +173,8 @@ impl State {
     }
 
     /// Returns the linear address of a memory operand part `skip` bytes further, as the second
-    /// half of a far pointer or of BOUND's limits. The sum wraps at the address size.
+    /// half of a far pointer or of BOUND's limits. It lies behind the first part as the bytes of one
+    /// operand lie behind each other: a 16-bit address does not wrap in between.
     pub(crate) fn linear_part(
         &self,
         op: &Op,

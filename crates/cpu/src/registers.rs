@@ -29,6 +29,8 @@ pub enum Reg {
 }
 
 impl Reg {
+    /// AH, whose encoding is that of ESP.
+    pub(crate) const AH: Self = Self::Esp;
     /// All eight, in the order of the encoding.
     pub const ALL: [Self; 8] = [
         Self::Eax,

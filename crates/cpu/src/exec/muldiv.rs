@@ -15,9 +15,6 @@ type Multiply<T> = fn(&mut Flags, T, T) -> (T, T);
 /// A narrowing division of high:low: quotient and remainder, or nothing for #DE.
 type Divide<T> = fn(T, T, T) -> Option<(T, T)>;
 
-/// AH, whose encoding is that of ESP.
-const AH: Reg = Reg::Esp;
-
 /// `MUL r/m`.
 #[inline(always)]
 pub(crate) fn mul<T: Width, R: Rm>(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
@@ -93,5 +90,9 @@ fn divide<T: Width, R: Rm>(
 
 /// Where the upper half of a double-width operand is: AH for bytes, else DX or EDX.
 const fn high_register<T: Width>() -> Reg {
-    if T::BITS == u8::BITS { AH } else { Reg::Edx }
+    if T::BITS == u8::BITS {
+        Reg::AH
+    } else {
+        Reg::Edx
+    }
 }

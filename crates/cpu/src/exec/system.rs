@@ -9,9 +9,6 @@ use crate::flags::{Eflags, State};
 use crate::op::Op;
 use crate::registers::Reg;
 
-/// AH, whose encoding is that of ESP.
-const AH: Reg = Reg::Esp;
-
 /// The twelve bytes that CPUID leaf 0 names the maker with.
 const VENDOR: [u8; 12] = *b"PagefaultCPU";
 /// The 48 bytes of CPUID leaves 0x80000002 to 0x80000004.
@@ -87,13 +84,13 @@ pub(crate) fn std(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 /// LAHF: SF, ZF, AF, PF, CF and the constant bit.
 pub(crate) fn lahf(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     let [low, ..] = cx.flags().eflags().bits().to_le_bytes();
-    cx.set_reg(AH, low);
+    cx.set_reg(Reg::AH, low);
     Ok(())
 }
 
 /// SAHF: as LAHF the other way; OF stays.
 pub(crate) fn sahf(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
-    let loaded = Eflags::from_bits_truncate(u32::from(cx.reg::<u8>(AH)));
+    let loaded = Eflags::from_bits_truncate(u32::from(cx.reg::<u8>(Reg::AH)));
     let kept = cx.flags().eflags() & Eflags::OVERFLOW;
     cx.flags_mut()
         .set_status((loaded - Eflags::OVERFLOW) | kept);

@@ -1,7 +1,8 @@
 //! Where the interpreter differs from a processor, and stays so: the rows of `docs/QUIRKS.md`.
 
-use crate::machine::{CODE, Machine};
-use pagefault_cpu::{NoObserver, Reg};
+use crate::machine::{CODE, DATA, Machine};
+use pagefault_cpu::{Exit, NoObserver, Reg};
+use pagefault_mmu::PteFlags;
 
 #[test]
 fn rdtsc_counts_instructions() {
@@ -28,4 +29,46 @@ fn cpuid_names_no_real_vendor() {
 
     let words = [Reg::Ebx, Reg::Edx, Reg::Ecx].map(|reg| machine.reg(reg).to_le_bytes());
     assert_eq!(words.as_flattened(), b"PagefaultCPU");
+}
+
+#[test]
+fn frames_that_fault_in_the_middle_are_there_in_part() {
+    let page = DATA + 0x1000;
+    // The stack goes down from 8 bytes above a page that may be read only.
+    let top = page + 8;
+    let run = |code: &[u8], esp: u32| {
+        let mut machine = Machine::new(NoObserver);
+        machine.load(CODE, code);
+        let below = machine.frame_of(DATA);
+        machine.map(DATA, below, PteFlags::empty());
+        let registers = machine.cpu.registers_mut();
+        for (value, reg) in (1..).zip(Reg::ALL) {
+            registers.set_gpr(reg, value);
+        }
+        registers.set_gpr(Reg::Esp, esp);
+        let exit = machine.run(10);
+        assert!(matches!(exit, Exit::Exception { .. }), "{exit:?}");
+        machine
+    };
+    let stored = |machine: &Machine<NoObserver>, addr: u32| {
+        let at = machine.frame_of(addr).byte(addr % 0x1000);
+        machine.mmu.mem().read::<u32>(at)
+    };
+
+    // pusha
+    let pusha = run(&[0x60], top);
+    // enter 0, 3: EBP, two links, and the new frame
+    let enter = run(&[0xC8, 0, 0, 3], top);
+    // popa, whose third dword lies behind all memory
+    let popa = run(&[0x61], DATA + 4 * 0x1000 - 8);
+
+    assert_eq!([stored(&pusha, page + 4), stored(&pusha, page)], [1, 2]);
+    assert_eq!(pusha.reg(Reg::Esp), top);
+    assert_eq!(stored(&enter, page + 4), 6);
+    assert_eq!((enter.reg(Reg::Esp), enter.reg(Reg::Ebp)), (top, 6));
+    assert_eq!([popa.reg(Reg::Edi), popa.reg(Reg::Esi)], [0xCCCC_CCCC; 2]);
+    assert_eq!(
+        (popa.reg(Reg::Ebp), popa.reg(Reg::Esp)),
+        (6, DATA + 4 * 0x1000 - 8)
+    );
 }
