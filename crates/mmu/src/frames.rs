@@ -7,7 +7,8 @@ use crate::addr::FrameNumber;
 
 /// Hands out frames of RAM, lowest free number first from where it last stopped.
 ///
-/// One bit a frame; a search looks at whole 32-bit words, which every host has, and the count of free frames is kept.
+/// One bit a frame; a search looks at whole 32-bit words, which every host has, and the count of
+/// free frames is kept.
 #[derive(Clone, Debug)]
 pub struct FrameAllocator {
     /// A set bit is a free frame.

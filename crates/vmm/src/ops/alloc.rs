@@ -279,8 +279,9 @@ impl Vmm {
         if kind.contains(AllocationType::LARGE_PAGES) {
             return self.reserve_large(mmu, caller, request, protection);
         }
+        // Quirk: win9x-top-down.
         let top_down =
-            kind.contains(AllocationType::TOP_DOWN) && self.config.profile != Profile::Win9x; // Quirk: win9x-top-down.
+            kind.contains(AllocationType::TOP_DOWN) && self.config.profile != Profile::Win9x;
         let search = if top_down {
             Search::Highest
         } else {
