@@ -11,8 +11,8 @@ use serde_json::Value;
 
 /// The submissions of the generated class.
 const CLASS: usize = 200;
-/// The longest that grading them may take.
-const CLASS_TIME: Duration = Duration::from_secs(60);
+/// A class takes a minute at most on a machine that does nothing else; tests share theirs.
+const CLASS_TIME: Duration = Duration::from_secs(3 * 60);
 
 #[test]
 fn a_driver_file_is_replayed_with_the_map_after_each_operation() {
