@@ -525,16 +525,9 @@ impl Assembler<'_> {
         };
         self.check_new(id, span)?;
         if target == self.here {
-            let shape = Shape {
-                ty: result.ty.unwrap_or(Type::Near),
-                count: 1,
-                size: 0,
-            };
-            let shape = Shape {
-                size: self.types.size_of(shape.ty),
-                ..shape
-            };
-            self.place_label(id, shape, span);
+            let ty = result.ty.unwrap_or(Type::Near);
+            let size = self.types.size_of(ty);
+            self.place_label(id, Shape { ty, count: 1, size }, span);
             target = id;
         }
         if target != id {

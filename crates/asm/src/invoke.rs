@@ -39,6 +39,17 @@ struct Wanted {
     number: u32,
 }
 
+impl Wanted {
+    /// The bytes of an argument that has no size of its own.
+    fn bytes(self) -> u32 {
+        if self.is_vararg {
+            POINTER_SIZE
+        } else {
+            self.size
+        }
+    }
+}
+
 impl Assembler<'_> {
     /// `invoke target, arguments`.
     pub(crate) fn invoke(&mut self, line: &Line, at: usize) -> Result<(), Reported> {
@@ -301,11 +312,7 @@ impl Assembler<'_> {
             return Err(self.overwritten(line, argument, wanted));
         }
         let size = to_u32(register.size());
-        let psize = if wanted.is_vararg {
-            POINTER_SIZE
-        } else {
-            wanted.size
-        };
+        let psize = wanted.bytes();
         let is_short_pointer = matches!(wanted.ty, Type::Ptr(_)) && size < psize;
         if size > psize || psize > POINTER_SIZE || is_short_pointer && !wanted.is_vararg {
             return Err(self.mismatch(line, argument, wanted));
@@ -358,12 +365,7 @@ impl Assembler<'_> {
         let own_size = ty
             .map(|ty| self.types.size_of(ty))
             .filter(|_| !value.is_forward);
-        let default = if wanted.is_vararg {
-            POINTER_SIZE
-        } else {
-            wanted.size
-        };
-        let size = own_size.unwrap_or(default);
+        let size = own_size.unwrap_or(wanted.bytes());
         let psize = if wanted.is_vararg { size } else { wanted.size };
         let is_short_pointer = matches!(wanted.ty, Type::Ptr(_)) && size < psize;
         if size > psize || is_short_pointer {
@@ -449,11 +451,7 @@ impl Assembler<'_> {
         wanted: Wanted,
         progress: &mut Progress,
     ) -> Result<(), Reported> {
-        let psize = if wanted.is_vararg {
-            POINTER_SIZE
-        } else {
-            wanted.size
-        };
+        let psize = wanted.bytes();
         if let Some(real) = value.real {
             return self.push_real(line, argument, real, wanted, progress);
         }

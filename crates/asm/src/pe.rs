@@ -108,7 +108,9 @@ pub fn write_pe(image: &Image, options: &PeOptions) -> Result<Vec<u8>, PeError> 
         + SECTION_HEADER_SIZE * to_u32(sections.len());
     let headers = header_size.next_multiple_of(FILE_ALIGNMENT);
     let mut out = dos_header();
-    write_header(image, options, &sections, &tables, headers, &mut out);
+    write_coff_header(&sections, &mut out);
+    write_optional_header(image, options, &sections, headers, &mut out);
+    write_directories(&tables, &mut out);
     let mut at = headers;
     for section in &sections {
         let raw = to_u32(section.bytes.len()).next_multiple_of(FILE_ALIGNMENT);
@@ -267,85 +269,92 @@ fn dos_header() -> Vec<u8> {
     out
 }
 
-fn write_header(
-    image: &Image,
-    options: &PeOptions,
-    sections: &[FileSection],
-    tables: &ImportTables,
-    headers: u32,
-    out: &mut Vec<u8>,
-) {
+/// Writes the signature and the COFF header.
+fn write_coff_header(sections: &[FileSection], out: &mut Vec<u8>) {
     const MACHINE_I386: u16 = 0x014C;
     /// Relocations stripped, executable, line numbers and symbols stripped, 32-bit.
     const CHARACTERISTICS: u16 = 0x010F;
+    /// Bytes of the time stamp and of the place and the size of the symbol table: there are none.
+    const NO_SYMBOLS: usize = 12;
+    let count = u16::try_from(sections.len()).unwrap_or(u16::MAX);
+    out.extend(b"PE\0\0");
+    out.extend(MACHINE_I386.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend([0; NO_SYMBOLS]);
+    out.extend(OPTIONAL_HEADER_SIZE.to_le_bytes());
+    out.extend(CHARACTERISTICS.to_le_bytes());
+}
+
+/// Returns the size of the sections with a flag as the optional header sums it up.
+fn size_of_all(sections: &[FileSection], flag: u32) -> u32 {
+    let sizes = sections
+        .iter()
+        .filter(|section| section.flags & flag != 0)
+        .map(|section| section.size.next_multiple_of(FILE_ALIGNMENT));
+    sizes.fold(0, u32::wrapping_add)
+}
+
+/// Returns the address of the first section with a flag, relative to the image.
+fn first_of(sections: &[FileSection], flag: u32) -> u32 {
+    let first = sections.iter().find(|section| section.flags & flag != 0);
+    first.map_or(0, |section| section.rva)
+}
+
+/// Writes the optional header up to its directories.
+fn write_optional_header(
+    image: &Image,
+    options: &PeOptions,
+    sections: &[FileSection],
+    headers: u32,
+    out: &mut Vec<u8>,
+) {
     const PE32_MAGIC: u16 = 0x010B;
     /// The versions of Windows that the file asks for: 4.0.
     const VERSION: u16 = 4;
     const CONSOLE: u16 = 3;
     const HEAP_RESERVE: u32 = 0x10_0000;
-    let sum = |pick: &dyn Fn(&FileSection) -> bool| {
-        let sizes = sections
-            .iter()
-            .filter(|s| pick(s))
-            .map(|s| s.size.next_multiple_of(FILE_ALIGNMENT));
-        sizes.fold(0_u32, u32::wrapping_add)
-    };
-    let is_code = |s: &FileSection| s.flags & flags::CODE != 0;
-    let is_data = |s: &FileSection| s.flags & flags::INITIALIZED != 0;
-    let is_bss = |s: &FileSection| s.flags & flags::UNINITIALIZED != 0;
-    let first = |pick: &dyn Fn(&FileSection) -> bool| {
-        sections.iter().find(|s| pick(s)).map_or(0, |s| s.rva)
-    };
     let end = sections
         .last()
-        .map_or(PAGE_SIZE, |s| s.rva.wrapping_add(s.size));
-    out.extend(b"PE\0\0");
-    out.extend(MACHINE_I386.to_le_bytes());
-    out.extend(
-        u16::try_from(sections.len())
-            .unwrap_or(u16::MAX)
-            .to_le_bytes(),
-    );
-    out.extend([0; 12]);
-    out.extend(OPTIONAL_HEADER_SIZE.to_le_bytes());
-    out.extend(CHARACTERISTICS.to_le_bytes());
+        .map_or(PAGE_SIZE, |section| section.rva.wrapping_add(section.size));
     out.extend(PE32_MAGIC.to_le_bytes());
     out.extend([0, 0]);
-    let words = [
-        sum(&is_code),
-        sum(&is_data),
-        sum(&is_bss),
-        image.entry.wrapping_sub(image.base),
-        first(&is_code),
-        first(&is_data),
-        image.base,
-        PAGE_SIZE,
-        FILE_ALIGNMENT,
-    ];
-    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    write_words(
+        &[
+            size_of_all(sections, flags::CODE),
+            size_of_all(sections, flags::INITIALIZED),
+            size_of_all(sections, flags::UNINITIALIZED),
+            image.entry.wrapping_sub(image.base),
+            first_of(sections, flags::CODE),
+            first_of(sections, flags::INITIALIZED),
+            image.base,
+            PAGE_SIZE,
+            FILE_ALIGNMENT,
+        ],
+        out,
+    );
     for version in [VERSION, 0, 0, 0, VERSION, 0] {
         out.extend(version.to_le_bytes());
     }
-    let words = [0, end.next_multiple_of(PAGE_SIZE), headers, 0];
-    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    write_words(&[0, end.next_multiple_of(PAGE_SIZE), headers, 0], out);
     out.extend(CONSOLE.to_le_bytes());
     out.extend([0, 0]);
-    let words = [
-        options.stack_reserve,
-        options.stack_commit,
-        HEAP_RESERVE,
-        PAGE_SIZE,
-        0,
-        DIRECTORIES,
-    ];
-    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    let stack = [options.stack_reserve, options.stack_commit];
+    write_words(&stack, out);
+    write_words(&[HEAP_RESERVE, PAGE_SIZE, 0, DIRECTORIES], out);
+}
+
+/// Writes the data directories, with which the optional header ends.
+fn write_directories(tables: &ImportTables, out: &mut Vec<u8>) {
     let mut directories = [(0_u32, 0_u32); DIRECTORIES as usize];
     directories[IMPORT_DIRECTORY] = tables.directory;
     directories[IAT_DIRECTORY] = tables.addresses;
     for (rva, size) in directories {
-        out.extend(rva.to_le_bytes());
-        out.extend(size.to_le_bytes());
+        write_words(&[rva, size], out);
     }
+}
+
+fn write_words(words: &[u32], out: &mut Vec<u8>) {
+    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
 }
 
 fn write_section_header(section: &FileSection, raw_at: u32, raw_size: u32, out: &mut Vec<u8>) {
@@ -355,16 +364,7 @@ fn write_section_header(section: &FileSection, raw_at: u32, raw_size: u32, out: 
         *byte = value;
     }
     out.extend(name);
-    for word in [
-        section.size,
-        section.rva,
-        raw_size,
-        raw_at,
-        0,
-        0,
-        0,
-        section.flags,
-    ] {
-        out.extend(word.to_le_bytes());
-    }
+    let place = [section.size, section.rva, raw_size, raw_at];
+    write_words(&place, out);
+    write_words(&[0, 0, 0, section.flags], out);
 }
