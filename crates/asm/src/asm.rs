@@ -165,6 +165,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) pass: u32,
     pub(crate) changed: bool,
     pub(crate) recorded: Vec<Recorded>,
+    /// Values of data and structures so far.
+    values: u64,
     anonymous: Vec<SymbolId>,
     anonymous_passed: usize,
     /// Whether the branch with this number in program order needs its long form.
@@ -233,6 +235,7 @@ impl<'a> Assembler<'a> {
             pass: 1,
             changed: false,
             recorded: Vec::new(),
+            values: 0,
             anonymous: Vec::new(),
             anonymous_passed: 0,
             long_branches: Vec::new(),
@@ -321,6 +324,18 @@ impl<'a> Assembler<'a> {
                 });
             }
         }
+    }
+
+    /// Counts values of data and structures against the limit; past it everything ends.
+    pub(crate) fn count_values(&mut self, count: u64, span: Span) -> Result<(), Reported> {
+        self.values = self.values.saturating_add(count);
+        let limit = self.options.max_values;
+        if self.values > limit {
+            let reported = self.error(Kind::TooManyValues { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
+        Ok(())
     }
 
     /// Remembers which line errors are about.

@@ -133,6 +133,7 @@ impl Assembler<'_> {
             ));
         }
         let span = line.span(at, at + 1);
+        self.count_values(1, span)?;
         let token = line.token(at).filter(|_| at < end);
         let next_is_operator = line.token(at + 1).is_some_and(|next| {
             at + 1 < end && !next.is(Punct::Comma) && !next.is(Punct::RightParen)
@@ -365,6 +366,7 @@ impl Assembler<'_> {
             return Ok(());
         };
         let span = line.span(start.min(end), end);
+        self.count_values(1, span)?;
         let origin = self.out.place().map_or(0, |place| place.offset);
         let fields = match def.kind {
             Aggregate::Struct => &def.fields[..],

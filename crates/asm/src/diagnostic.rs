@@ -351,16 +351,26 @@ kinds! {
         /// The macro.
         name: SourceText
     } = Some(4006), "too many arguments in macro call: {name}";
-    /// Expansions within expansions without end.
+    /// Expansions, data or names within each other without end.
     NestedTooDeep {
         /// The deepest level allowed.
         limit: u32
-    } = Some(1007), "nesting level too deep: more than {limit} levels of macros or includes";
+    } = Some(1007), "nesting level too deep: more than {limit} levels";
     /// More expanded lines than allowed.
     TooManyLines {
         /// The limit.
         limit: u64
     } = None, "the source expands to more than {limit} lines";
+    /// More bytes of files, expansions and lines than allowed.
+    SourceTooLarge {
+        /// The limit in bytes.
+        limit: u64
+    } = None, "the source and what it expands to take more than {limit} bytes";
+    /// More values than allowed.
+    TooManyValues {
+        /// The limit.
+        limit: u64
+    } = None, "the data have more than {limit} values";
     /// A line longer than allowed.
     LineTooLong {
         /// The limit in bytes.

@@ -123,6 +123,9 @@ pub fn assemble(
         asm.begin_pass();
         for statement in &recorded {
             asm.repeat(statement);
+            if asm.is_stopped {
+                break;
+            }
         }
         if !asm.changed {
             break;

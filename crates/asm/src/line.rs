@@ -219,6 +219,11 @@ impl Editor<'_> {
     }
 }
 
+/// What a token or a replaced part of a line takes in bytes, the same on all hosts.
+pub(crate) const PART_COST: usize = 24;
+const _: () = assert!(size_of::<Token>() + size_of::<Word>() <= PART_COST);
+const _: () = assert!(size_of::<Piece>() <= PART_COST);
+
 /// A logical line split into tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
@@ -239,6 +244,12 @@ impl Line {
             tokens,
             words,
         }
+    }
+
+    /// About the bytes of memory that the line takes.
+    pub(crate) fn cost(&self) -> usize {
+        let parts = self.tokens.len() + self.text.pieces.len();
+        self.text.bytes.len() + parts * PART_COST
     }
 
     /// Number of tokens.

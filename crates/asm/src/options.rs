@@ -24,14 +24,20 @@ impl IncludeFiles for NoIncludes {
 pub struct Options {
     /// Errors after which the assembly stops.
     pub max_errors: u32,
-    /// Levels of macros, loops and includes within each other.
+    /// Levels of macros and loops within each other, and of structure definitions.
     pub max_depth: u32,
     /// Lines after expansion.
     pub max_lines: u64,
+    /// Bytes of all files, of all expansions, and of the lines and macros that are kept, where each
+    /// word and each replaced part counts 24 bytes more.
+    pub max_source_bytes: u64,
     /// Bytes of one line after expansion.
     pub max_line_bytes: u32,
     /// Bytes of all sections together.
     pub max_output_bytes: u64,
+    /// Values of data and of structures in all passes together, those that a definition only
+    /// measures included.
+    pub max_values: u64,
     /// Names and values defined before the first line, as text equates.
     pub defines: Vec<(String, String)>,
 }
@@ -42,8 +48,10 @@ impl Default for Options {
             max_errors: 100,
             max_depth: 100,
             max_lines: 500_000,
+            max_source_bytes: 256 << 20,
             max_line_bytes: 16 << 20,
             max_output_bytes: 64 << 20,
+            max_values: 64 << 20,
             defines: Vec::new(),
         }
     }

@@ -84,6 +84,9 @@ impl Assembler<'_> {
     /// Assembles a line in the first pass and keeps its statements for the others.
     pub(crate) fn first_pass(&mut self, text: Text) {
         let line = Rc::new(Line::new(text));
+        if self.count_source(line.cost(), line.span(0, 1)).is_err() {
+            return;
+        }
         self.show(&line);
         // An error is reported already; the next line is assembled all the same.
         let _ = self.statements(&line);
@@ -318,11 +321,20 @@ impl Assembler<'_> {
             .out
             .current()
             .is_some_and(|section| section.kind == SectionKind::Bss);
-        if in_bss && bytes.iter().any(|&byte| byte != 0) {
+        if in_bss && bytes.iter().any(|&byte| byte != 0) && !self.is_warned_of_bss(span) {
             self.warn(Kind::InitializedInBss, span);
         }
         let result = self.out.write(bytes, self.options.max_output_bytes);
         self.output_result(result, span)
+    }
+
+    /// Whether the last message is the one about values in uninitialised data, of the same line:
+    /// a structure there can have millions of them.
+    fn is_warned_of_bss(&self, span: Span) -> bool {
+        self.diagnostics.last().is_some_and(|last| {
+            last.kind == Kind::InitializedInBss
+                && (last.span.file, last.span.line) == (span.file, span.line)
+        })
     }
 
     /// Makes room without a value at the current place.

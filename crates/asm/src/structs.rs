@@ -35,6 +35,9 @@ impl StructBuilder {
 /// Pointers to pointers; more make no difference.
 const MAX_POINTERS: u32 = 4;
 
+/// Bytes that count as one value where they are thrown away: the limit of output does not see them.
+const SCRATCH_BYTES_PER_VALUE: u64 = 16;
+
 /// Widest record in bits.
 const MAX_RECORD_BITS: u32 = 32;
 
@@ -48,6 +51,12 @@ impl Assembler<'_> {
         at: usize,
     ) -> Result<(), Reported> {
         let span = line.span(name.unwrap_or(at), at + 1);
+        let limit = self.options.max_depth;
+        if self.struct_stack.len() >= limit as usize {
+            let reported = self.error(Kind::NestedTooDeep { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
         let is_inner = !self.struct_stack.is_empty();
         let mut next = at + 1;
         let mut own_name = name.map(|name| line.bytes(name).into());
@@ -221,16 +230,28 @@ impl Assembler<'_> {
             };
             return Err(self.error(kind, line.span(values, values)));
         }
+        let span = line.span(values, end);
+        let items = |asm: &mut Self| asm.items(line, values, end, ty, 0);
+        let ((count, next), size) = self.in_scratch(span, items)?;
+        self.expect_end(line, next)?;
+        Ok((count, size))
+    }
+
+    /// Writes into a section that is thrown away; returns what `action` does, and the size.
+    fn in_scratch<T>(
+        &mut self,
+        span: Span,
+        action: impl FnOnce(&mut Self) -> Result<T, Reported>,
+    ) -> Result<(T, u32), Reported> {
         let mut scratch = Output::default();
         let section = scratch.add(b"scratch", SectionKind::Data, 1);
         scratch.current = Some(section);
         let saved = std::mem::replace(&mut self.out, scratch);
-        let result = self.items(line, values, end, ty, 0);
+        let result = action(self);
         let size = self.out.place().map_or(0, |place| place.offset);
         self.out = saved;
-        let (count, next) = result?;
-        self.expect_end(line, next)?;
-        Ok((count, size))
+        self.count_values(u64::from(size) / SCRATCH_BYTES_PER_VALUE, span)?;
+        Ok((result?, size))
     }
 
     fn align_field(&mut self, line: &Line) -> Result<(), Reported> {
@@ -426,11 +447,8 @@ impl Assembler<'_> {
             field.shift = shift;
             shift += field.width;
         }
-        let size = match shift {
-            0..=8 => 1,
-            9..=16 => 2,
-            17..=MAX_RECORD_BITS => 4,
-            _ => return Err(self.error(Kind::ConstantTooLarge, span)),
+        let Some(size) = record_size(shift) else {
+            return Err(self.error(Kind::ConstantTooLarge, span));
         };
         let record = self.types.add_record(RecordDef { size, fields });
         for (index, &at) in (0_u32..).zip(&names) {
@@ -440,5 +458,15 @@ impl Assembler<'_> {
         }
         let bytes: Box<[u8]> = line.bytes(name).into();
         self.define_type(&bytes, Type::Record(record), span)
+    }
+}
+
+/// Returns the bytes of a record with that many bits.
+fn record_size(bits: u32) -> Option<u32> {
+    match bits {
+        0..=8 => Some(1),
+        9..=16 => Some(2),
+        17..=MAX_RECORD_BITS => Some(4),
+        _ => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::source::{Span, to_u32};
 use crate::types::{Language, RecordId, SignatureId, Type};
 
 /// Names a symbol.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct SymbolId(u32);
 
 /// Names a section of the object being built.

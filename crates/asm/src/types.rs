@@ -7,23 +7,23 @@ use crate::line::Line;
 use crate::symbol::SymbolId;
 
 /// Names a structure, a union or a record of a [`TypeTable`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct StructId(u32);
 
 /// Names a record of a [`TypeTable`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct RecordId(u32);
 
 /// Names the target of a typed pointer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct PointeeId(u32);
 
 /// Names a procedure signature.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct SignatureId(u32);
 
 /// The type of a datum, a label or a parameter.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Type {
     Byte,
     SByte,
@@ -70,7 +70,7 @@ impl Type {
         )
     }
 
-    /// Whether a real initialiser gives a floating-point number of this type.
+    /// Whether it is the type of a place in the code.
     pub(crate) fn is_code(self) -> bool {
         matches!(self, Self::Near | Self::Far | Self::Proc(_))
     }
@@ -201,9 +201,11 @@ impl Signature {
 /// All user-defined types of an assembly.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TypeTable {
-    structs: Vec<StructDef>,
+    structs: Vec<Rc<StructDef>>,
     records: Vec<RecordDef>,
     pointees: Vec<Type>,
+    /// Places in `pointees`.
+    known_pointees: HashMap<Type, PointeeId>,
     signatures: Vec<Signature>,
 }
 
@@ -218,7 +220,7 @@ pub(crate) struct Member {
 
 impl TypeTable {
     pub(crate) fn add_struct(&mut self, def: StructDef) -> StructId {
-        self.structs.push(def);
+        self.structs.push(Rc::new(def));
         StructId(index(self.structs.len()))
     }
 
@@ -233,19 +235,19 @@ impl TypeTable {
     }
 
     pub(crate) fn pointer_to(&mut self, target: Type) -> Type {
-        let known = self.pointees.iter().position(|&known| known == target);
-        let place = known.unwrap_or_else(|| {
+        let next = PointeeId(crate::source::to_u32(self.pointees.len()));
+        let id = *self.known_pointees.entry(target).or_insert(next);
+        if id == next {
             self.pointees.push(target);
-            self.pointees.len() - 1
-        });
-        Type::Ptr(Some(PointeeId(crate::source::to_u32(place))))
+        }
+        Type::Ptr(Some(id))
     }
 
     pub(crate) fn pointee(&self, id: PointeeId) -> Option<Type> {
         self.pointees.get(id.0 as usize).copied()
     }
 
-    pub(crate) fn structure(&self, id: StructId) -> Option<&StructDef> {
+    pub(crate) fn structure(&self, id: StructId) -> Option<&Rc<StructDef>> {
         self.structs.get(id.0 as usize)
     }
 
@@ -298,8 +300,8 @@ impl TypeTable {
         })
     }
 
-    /// Appends a member, aligned to at most `max_align`, and returns its place, or `None` if the
-    /// structure would become larger than an address space.
+    /// Appends a member, aligned to at most `max_align`; returns whether it fits: a structure is not
+    /// larger than an address space.
     pub(crate) fn push_field(&self, def: &mut StructDef, mut field: Field, max_align: u32) -> bool {
         let align = self.align_of(field.ty).min(max_align).max(1);
         def.align = def.align.max(align);

@@ -31,6 +31,8 @@ mod power {
 
 /// Deepest nesting of parentheses and prefix operators.
 const MAX_DEPTH: u32 = 64;
+/// Names that stand for names that stand for names.
+const MAX_ALIASES: u32 = 64;
 
 /// Parses expressions of one line.
 pub(super) struct Parser<'p, 'a> {
@@ -449,13 +451,7 @@ impl Parser<'_, '_> {
                     ..Value::default()
                 })
             }
-            SymbolKind::Alias { target, addend, ty } => {
-                let (target, addend, ty) = (*target, *addend, *ty);
-                let mut value = self.symbol(target, at)?;
-                value.number = value.number.wrapping_add(addend);
-                value.ty = ty.or(value.ty);
-                Ok(value)
-            }
+            SymbolKind::Alias { .. } => self.alias(id, at),
             SymbolKind::Undefined => {
                 if self.asm.is_later_pass() {
                     let name = std::rc::Rc::clone(&self.asm.symbols.get(id).name);
@@ -476,6 +472,29 @@ impl Parser<'_, '_> {
                 Ok(self.asm.label_value(id))
             }
         }
+    }
+
+    /// The value of a name that stands for another one.
+    ///
+    /// An alias stands for the last name of its chain, except where that one became an alias after
+    /// it: each step here is a name that was external when it was used, and defined behind.
+    fn alias(&mut self, id: SymbolId, at: usize) -> Result<Value, Reported> {
+        let mut name = id;
+        let mut sum = 0_i128;
+        let mut own_type = None;
+        for _ in 0..MAX_ALIASES {
+            let SymbolKind::Alias { target, addend, ty } = self.asm.symbols.get(name).kind else {
+                let mut value = self.symbol(name, at)?;
+                value.number = value.number.wrapping_add(sum);
+                value.ty = own_type.or(value.ty);
+                return Ok(value);
+            };
+            name = target;
+            sum = sum.wrapping_add(addend);
+            own_type = own_type.or(ty);
+        }
+        let limit = MAX_ALIASES;
+        Err(self.fail(Kind::NestedTooDeep { limit }, at))
     }
 
     fn member(&mut self, value: &Value, start: usize) -> Result<Value, Reported> {

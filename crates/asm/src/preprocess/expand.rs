@@ -1,9 +1,11 @@
 //! Replacing text equates and calls of macro functions in a line.
 
+use super::MAX_FUNCTION_DEPTH;
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
 use crate::lex::{angle_len, ident_len, is_ident_start, is_space, quoted_len, trim, unquote};
 use crate::line::{Site, Text};
+use crate::source::Span;
 use crate::symbol::{MacroId, SymbolKind};
 
 /// Which names of a line are replaced.
@@ -68,7 +70,11 @@ impl Assembler<'_> {
                 return Err(self.error(Kind::LineTooLong { limit }, text.span(0, 1)));
             }
         }
-        Ok(editor.map(super::super::line::Editor::finish))
+        let Some(expanded) = editor.map(super::super::line::Editor::finish) else {
+            return Ok(None);
+        };
+        self.count_source(expanded.bytes.len(), text.span(0, 1))?;
+        Ok(Some(expanded))
     }
 
     /// Expands a text that stands for a name.
@@ -96,6 +102,8 @@ impl Assembler<'_> {
             }
         }
         out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+        let span = Text::generated(Vec::new(), site).span(0, 0);
+        self.count_source(out.len(), span)?;
         Ok(out)
     }
 
@@ -147,6 +155,7 @@ impl Assembler<'_> {
             return Ok(None);
         }
         let after = start + len;
+        let replace = |end: usize, text: Vec<u8>| Replacement { start, end, text };
         if scope == Scope::Everywhere {
             return self.pasted(bytes, start, after, site, depth);
         }
@@ -162,7 +171,7 @@ impl Assembler<'_> {
             && let Some(text) = self.predefined_function(name, bytes, open, site)?
         {
             let end = closing_paren(bytes, open).unwrap_or(bytes.len() - 1) + 1;
-            return Ok(Some(Replacement { start, end, text }));
+            return Ok(Some(replace(end, text)));
         }
         let known = self
             .symbols
@@ -172,21 +181,13 @@ impl Assembler<'_> {
             let text = self
                 .predefined_text(name, site)
                 .filter(|_| scope != Scope::Functions);
-            return Ok(text.map(|text| Replacement {
-                start,
-                end: after,
-                text,
-            }));
+            return Ok(text.map(|text| replace(after, text)));
         };
         match &self.symbols.get(id).kind {
             SymbolKind::Text(text) if scope != Scope::Functions => {
                 let text = std::rc::Rc::clone(text);
                 let text = self.expand_text(&text, site, scope, depth + 1)?;
-                Ok(Some(Replacement {
-                    start,
-                    end: after,
-                    text,
-                }))
+                Ok(Some(replace(after, text)))
             }
             SymbolKind::Macro(id) if has_arguments && self.is_function(*id) => self
                 .call(*id, bytes, (start, open), scope, site, depth)
@@ -299,17 +300,36 @@ impl Assembler<'_> {
         };
         let inner = bytes.get(open + 1..close).unwrap_or_default().to_vec();
         let text = Text::generated(inner, site);
-        let result = match lower.as_slice() {
-            b"@catstr" => self.text_items(&text, 0)?.concat(),
-            b"@sizestr" => {
-                let items = self.text_items(&text, 0)?;
-                items.first().map_or(0, Vec::len).to_string().into_bytes()
-            }
-            b"@substr" => self.substring(&text, 0)?,
-            b"@cformat" => unescape(&text.bytes),
-            _ => self.find_in_text(&text, 0)?.to_string().into_bytes(),
-        };
-        Ok(Some(result))
+        self.in_function(span, |asm| {
+            Ok(Some(match lower.as_slice() {
+                b"@catstr" => asm.text_items(&text, 0)?.concat(),
+                b"@sizestr" => {
+                    let items = asm.text_items(&text, 0)?;
+                    items.first().map_or(0, Vec::len).to_string().into_bytes()
+                }
+                b"@substr" => asm.substring(&text, 0)?,
+                b"@cformat" => unescape(&text.bytes),
+                _ => asm.find_in_text(&text, 0)?.to_string().into_bytes(),
+            }))
+        })
+    }
+
+    /// Evaluates the call of a function, arguments included, which may be calls themselves.
+    pub(super) fn in_function<T>(
+        &mut self,
+        span: Span,
+        call: impl FnOnce(&mut Self) -> Result<T, Reported>,
+    ) -> Result<T, Reported> {
+        if self.pre.function_depth >= MAX_FUNCTION_DEPTH {
+            let limit = MAX_FUNCTION_DEPTH;
+            let reported = self.error(Kind::NestedTooDeep { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
+        self.pre.function_depth += 1;
+        let result = call(self);
+        self.pre.function_depth -= 1;
+        result
     }
 }
 

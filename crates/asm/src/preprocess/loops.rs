@@ -128,14 +128,17 @@ impl Assembler<'_> {
                 (vec![name], Rounds::Bytes(text))
             }
         };
+        let span = Text::generated(Vec::new(), site).span(0, 0);
         let limit = self.options.max_depth;
         if self.pre.sources.len() > limit as usize {
-            let span = Text::generated(Vec::new(), site).span(0, 0);
             self.error(Kind::NestedTooDeep { limit }, span);
             self.is_stopped = true;
             return;
         }
         let body = Rc::new(self.body(names, lines));
+        if self.count_source(body.cost(), span).is_err() {
+            return;
+        }
         let expansion = self.add_expansion(Some(b"a repeat block"[..].into()));
         let site = Site {
             expansion: Some(expansion),
@@ -192,7 +195,9 @@ impl Assembler<'_> {
             },
         };
         let body = Rc::clone(&repetition.body);
-        let lines = self.fill(&body, &arguments);
+        let Ok(lines) = self.fill(&body, &arguments, span) else {
+            return false;
+        };
         let Some(bytes) = self.count_bytes(&lines, span) else {
             return false;
         };

@@ -1,14 +1,16 @@
 //! Macros: definition, arguments, expansion.
 
+use std::rc::Rc;
+
 use super::argument::{Parameter, argument_end, in_radix, parameters, plain_argument};
 use super::expand::is_name;
 use super::loops::LoopHead;
 use super::source::{Expanded, Source};
-use super::{Leading, MAX_FUNCTION_DEPTH, directive};
+use super::{Leading, directive};
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
 use crate::lex::{code_len, ident_len, is_ident_start, quoted_len, trim};
-use crate::line::{Line, Site, Text};
+use crate::line::{Line, PART_COST, Site, Text};
 use crate::source::{SourceText, Span, to_u32};
 use crate::symbol::{MacroId, SymbolKind};
 use crate::words::Directive;
@@ -27,6 +29,15 @@ pub(super) struct Body {
     lines: Vec<Vec<Piece>>,
     /// Number of LOCAL names.
     locals: usize,
+    /// Number of pieces of all lines.
+    pieces: usize,
+}
+
+impl Body {
+    /// About the bytes of memory that its pieces take.
+    pub(super) fn cost(&self) -> usize {
+        self.pieces * PART_COST
+    }
 }
 
 /// A macro.
@@ -151,13 +162,16 @@ impl Assembler<'_> {
         let id = self.symbols.global(name);
         let names: Vec<Vec<u8>> = parameters.iter().map(|p| p.name.clone()).collect();
         let body = self.body(names, lines);
+        if self.count_source(body.cost(), span).is_err() {
+            return;
+        }
         let is_function = lines.iter().any(|line| returns_text(line));
-        let found = Macro {
+        let found = Rc::new(Macro {
             name: name.into(),
             parameters,
             body,
             is_function,
-        };
+        });
         if let SymbolKind::Macro(known) = self.symbols.get(id).kind {
             if let Some(known) = self.pre.macros.get_mut(known.0 as usize) {
                 *known = found;
@@ -191,8 +205,9 @@ impl Assembler<'_> {
             }
             in_head &= trim(code).is_empty();
             let is_echo = directive(leading.first(code)) == Some(Directive::Echo);
-            body.lines
-                .push(self.pieces(if is_echo { line } else { code }, &names));
+            let pieces = self.pieces(if is_echo { line } else { code }, &names);
+            body.pieces += pieces.len();
+            body.lines.push(pieces);
         }
         body
     }
@@ -256,7 +271,14 @@ impl Assembler<'_> {
 
     /// Returns the lines of a body with `arguments` in place of the parameters and fresh names in
     /// place of the LOCAL ones.
-    pub(super) fn fill(&mut self, body: &Body, arguments: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    pub(super) fn fill(
+        &mut self,
+        body: &Body,
+        arguments: &[Vec<u8>],
+        span: Span,
+    ) -> Result<Vec<Vec<u8>>, Reported> {
+        // The bytes are counted by who reads them; pieces can be many without a byte.
+        self.count_source(body.pieces, span)?;
         let mut values = arguments.to_vec();
         for _ in 0..body.locals {
             values.push(format!("??{:04X}", self.pre.local_names).into_bytes());
@@ -274,7 +296,7 @@ impl Assembler<'_> {
             }
             bytes
         };
-        body.lines.iter().map(line).collect()
+        Ok(body.lines.iter().map(line).collect())
     }
 
     /// A macro called as a statement.
@@ -304,11 +326,11 @@ impl Assembler<'_> {
             return Ok(());
         };
         let arguments = self.bind(&found, arguments, site, span)?;
-        let lines = self.fill(&found.body, &arguments);
+        let lines = self.fill(&found.body, &arguments, span)?;
         let Some(bytes) = self.count_bytes(&lines, span) else {
             return Err(Reported);
         };
-        let expansion = self.add_expansion(Some(found.name));
+        let expansion = self.add_expansion(Some(found.name.clone()));
         let site = Site {
             expansion: Some(expansion),
             ..site
@@ -334,26 +356,20 @@ impl Assembler<'_> {
         site: Site,
     ) -> Result<Vec<u8>, Reported> {
         let span = Text::generated(Vec::new(), site).span(0, 0);
-        if self.pre.function_depth >= MAX_FUNCTION_DEPTH {
-            let limit = MAX_FUNCTION_DEPTH;
-            let reported = self.error(Kind::NestedTooDeep { limit }, span);
-            self.is_stopped = true;
-            return Err(reported);
-        }
         let inner = Text::generated(arguments.to_vec(), site);
-        let Some(inner) = self.expand_functions(&inner, 0) else {
-            return Err(Reported);
-        };
-        let level = self.pre.sources.len();
-        self.push_macro(id, &inner.bytes, site, span)?;
-        let shown = self.shown.clone();
-        let outer = self.pre.result.take();
-        self.pre.function_depth += 1;
-        self.run_sources(level);
-        self.pre.function_depth -= 1;
-        self.shown = shown;
-        let result = std::mem::replace(&mut self.pre.result, outer);
-        Ok(result.unwrap_or_default())
+        self.in_function(span, |asm| {
+            let Some(inner) = asm.expand_functions(&inner, 0) else {
+                return Err(Reported);
+            };
+            let level = asm.pre.sources.len();
+            asm.push_macro(id, &inner.bytes, site, span)?;
+            let shown = asm.shown.clone();
+            let outer = asm.pre.result.take();
+            asm.run_sources(level);
+            asm.shown = shown;
+            let result = std::mem::replace(&mut asm.pre.result, outer);
+            Ok(result.unwrap_or_default())
+        })
     }
 
     /// Matches arguments with parameters.

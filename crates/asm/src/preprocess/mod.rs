@@ -30,26 +30,28 @@ use source::Source;
 pub(crate) struct Preprocessor {
     sources: Vec<Source>,
     conditionals: Vec<Conditional>,
-    macros: Vec<Macro>,
+    macros: Vec<Rc<Macro>>,
     collector: Option<Collector>,
     /// The delimiter that ends a COMMENT block.
     comment: Option<u8>,
     /// Number of names made for LOCAL.
     local_names: u32,
     lines: u64,
+    /// Bytes of all files, expansions and kept lines.
+    source_bytes: u64,
     /// Bytes of all texts that names have been given.
     text_bytes: usize,
     /// Bytes of the expansions that are being read.
     live_bytes: usize,
     /// The text of the last EXITM.
     result: Option<Vec<u8>>,
-    /// Nested calls of macro functions.
+    /// Nested calls of functions, predefined ones and macros.
     function_depth: u32,
     /// The last line read from a file.
     last: Option<Span>,
 }
 
-/// Macro functions within macro functions.
+/// Functions within functions, in their arguments and in the lines of macros.
 const MAX_FUNCTION_DEPTH: u32 = 24;
 /// Files within files.
 const MAX_FILES: usize = 24;
@@ -115,7 +117,6 @@ fn is_mnemonic(word: &[u8]) -> bool {
 }
 
 /// Returns the line without the `%` that may precede it.
-/// Returns the line without the `%` that may precede it.
 fn without_percent(line: &[u8]) -> &[u8] {
     let line = trim(line);
     line.strip_prefix(b"%").map_or(line, trim)
@@ -126,8 +127,16 @@ impl Assembler<'_> {
     pub(crate) fn read_source(&mut self, name: &str, text: &[u8]) {
         let file = self.files.add(name.into(), text);
         if self.is_text(file) {
-            self.pre.sources.push(Source::file(file, &self.files));
-            self.run_sources(0);
+            let start = Span {
+                file,
+                line: 1,
+                column: 1,
+                len: 0,
+            };
+            if self.count_source(text.len(), start).is_ok() {
+                self.pre.sources.push(Source::file(file, &self.files));
+                self.run_sources(0);
+            }
             self.finish_source(file);
         }
     }
@@ -296,6 +305,11 @@ impl Assembler<'_> {
         if self.is_skipping() {
             return self.skip(&text, leading, first);
         }
+        if round > MAX_ROUNDS {
+            let limit = MAX_ROUNDS;
+            self.error(Kind::NestedTooDeep { limit }, text.span(0, 1));
+            return;
+        }
         if trim(&text.bytes).first() == Some(&b'%') {
             let Some(expanded) = self.expand_percent_line(&text) else {
                 return;
@@ -304,11 +318,6 @@ impl Assembler<'_> {
         }
         if trim(&text.bytes).first() == Some(&b':') {
             // A label for GOTO in a macro.
-            return;
-        }
-        if round > MAX_ROUNDS {
-            let limit = MAX_ROUNDS;
-            self.error(Kind::NestedTooDeep { limit }, text.span(0, 1));
             return;
         }
         if first.is_some_and(|first| self.leading_directive(&text, leading, first)) {
@@ -492,16 +501,18 @@ impl Assembler<'_> {
         }
         let found = self.includes.read(&including, name);
         if let Some((path, bytes)) = found {
-            let file = self.files.add(path, &bytes);
-            if !self.is_text(file) {
+            if self.count_source(bytes.len(), span).is_err() {
                 return;
             }
-            self.pre.sources.push(Source::file(file, &self.files));
+            let file = self.files.add(path, &bytes);
+            if self.is_text(file) {
+                self.pre.sources.push(Source::file(file, &self.files));
+            }
             return;
         }
         match self.include_builtin(name) {
             Some(source) => {
-                if !source.is_empty() {
+                if !source.is_empty() && self.count_source(source.len(), span).is_ok() {
                     let path = format!("<{}>", String::from_utf8_lossy(name));
                     let file = self.files.add(path, source.as_bytes());
                     self.add_builtin_file(file);

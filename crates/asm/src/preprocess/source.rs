@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::loops::Repetition;
-use crate::asm::Assembler;
+use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
 use crate::line::{Site, Text};
 use crate::source::{FileId, SourceFiles, Span, is_line_end};
@@ -109,9 +109,22 @@ impl Assembler<'_> {
         Some(())
     }
 
-    /// Counts the bytes of an expansion against the limit; past it everything ends.
+    /// Counts bytes of files, expansions and kept lines against the limit; past it everything ends.
+    pub(crate) fn count_source(&mut self, bytes: usize, span: Span) -> Result<(), Reported> {
+        self.pre.source_bytes = self.pre.source_bytes.saturating_add(bytes as u64);
+        let limit = self.options.max_source_bytes;
+        if self.pre.source_bytes > limit {
+            let reported = self.error(Kind::SourceTooLarge { limit }, span);
+            self.is_stopped = true;
+            return Err(reported);
+        }
+        Ok(())
+    }
+
+    /// Counts the bytes of an expansion against the limits; past them everything ends.
     pub(super) fn count_bytes(&mut self, lines: &[Vec<u8>], span: Span) -> Option<usize> {
         let bytes = lines.iter().map(Vec::len).sum();
+        self.count_source(bytes, span).ok()?;
         self.pre.live_bytes += bytes;
         if self.pre.live_bytes > MAX_LIVE_BYTES {
             let limit = u32::try_from(MAX_LIVE_BYTES).unwrap_or(u32::MAX);
