@@ -8,6 +8,7 @@ use crate::insn::select::fits_wrapped;
 use crate::insn::table;
 use crate::lex::{Punct, TokenKind, unquote};
 use crate::line::Line;
+use crate::section::Progress;
 use crate::source::{Span, to_u32};
 use crate::symbol::Shape;
 use crate::types::{Aggregate, Field, RecordId, StructId, Type};
@@ -184,74 +185,85 @@ impl Assembler<'_> {
         let Some(count) = u32::try_from(count).ok() else {
             return Err(self.error(Kind::ConstantTooLarge, span));
         };
-        if !line
-            .token(open)
-            .is_some_and(|token| token.is(Punct::LeftParen))
-        {
-            let kind = Kind::Expected {
-                what: "`(` after DUP",
-            };
-            return Err(self.error(kind, line.span(open, open + 1)));
-        }
-        let Some(start) = self.out.place() else {
+        self.expect_punct(line, open, end, Punct::LeftParen, "`(` after DUP")?;
+        let Some(before) = self.out.progress() else {
             self.reserve(0, span)?;
             return Ok((0, end));
         };
-        let references = self
-            .out
-            .current()
-            .map_or(0, |section| section.references.len());
-        let (inner, next) = self.items(line, open + 1, end, ty, depth + 1)?;
-        if !line
-            .token(next)
-            .is_some_and(|token| next < end && token.is(Punct::RightParen))
-        {
-            let kind = Kind::Expected {
-                what: "`)` after the values of DUP",
-            };
-            return Err(self.error(kind, line.span(next, next + 1)));
-        }
-        let stop = self.out.place().map_or(start.offset, |place| place.offset);
-        let size = stop.wrapping_sub(start.offset);
-        let added = self
-            .out
-            .current()
-            .map_or(0, |section| section.references.len())
-            - references;
-        if count == 0 {
-            self.out.truncate(start.offset, references);
-        } else if added > 0 {
+        let values = |asm: &mut Self| asm.items(line, open + 1, end, ty, depth + 1);
+        let (inner, next) = match count {
+            // They have to be right all the same.
+            0 => self.in_scratch(span, values)?.0,
+            _ => values(self)?,
+        };
+        let what = "`)` after the values of DUP";
+        self.expect_punct(line, next, end, Punct::RightParen, what)?;
+        let after = self.out.progress().unwrap_or(before);
+        if self.must_write_again(before, after) {
             for _ in 1..count {
-                self.items(line, open + 1, end, ty, depth + 1)?;
+                values(self)?;
             }
         } else {
-            self.repeat_bytes(start.offset, size, count - 1, span)?;
+            self.repeat_bytes(before, after, count.saturating_sub(1), span)?;
         }
         Ok((inner.saturating_mul(count), next + 1))
     }
 
-    /// Appends `count` copies of the `size` bytes at `start`.
+    fn expect_punct(
+        &mut self,
+        line: &Line,
+        at: usize,
+        end: usize,
+        punct: Punct,
+        what: &'static str,
+    ) -> Result<(), Reported> {
+        if at < end && line.token(at).is_some_and(|token| token.is(punct)) {
+            return Ok(());
+        }
+        Err(self.error(Kind::Expected { what }, line.span(at, at + 1)))
+    }
+
+    /// Whether copies of the bytes between two looks at the section are not what the values give:
+    /// because of references, or of bytes without a value on top of others.
+    fn must_write_again(&self, before: Progress, after: Progress) -> bool {
+        let written = after.written.saturating_sub(before.written);
+        let is_mixed = written > 0 && written < after.len_from(before).into();
+        after.references > before.references || is_mixed && self.is_over_others(after)
+    }
+
+    /// Whether there are bytes already behind the current place: an ORG went back.
+    fn is_over_others(&self, place: Progress) -> bool {
+        let len = self.out.current().map_or(0, |section| section.bytes.len());
+        len > place.offset as usize
+    }
+
+    /// Appends `count` copies of what was added to the section between two looks at it.
     fn repeat_bytes(
         &mut self,
-        start: u32,
-        size: u32,
+        before: Progress,
+        after: Progress,
         count: u32,
         span: Span,
     ) -> Result<(), Reported> {
-        let total = u64::from(size) * u64::from(count);
-        let bytes = self.out.current().and_then(|section| {
-            section
-                .bytes
-                .get(start as usize..start as usize + size as usize)
-        });
-        let Some(pattern) = bytes.filter(|bytes| bytes.iter().any(|&byte| byte != 0)) else {
-            return self.reserve(total, span);
-        };
-        if total > self.options.max_output_bytes {
+        let total = u64::from(after.len_from(before)) * u64::from(count);
+        let is_open = after.written == before.written;
+        if is_open || total > self.options.max_output_bytes {
             return self.reserve(total, span);
         }
-        let copies = pattern.repeat(count as usize);
-        self.write(&copies, span)
+        let added = self.out.current().and_then(|section| {
+            section
+                .bytes
+                .get(before.offset as usize..after.offset as usize)
+        });
+        // Zeros are there without being written, except on top of other bytes.
+        let are_written = self.is_over_others(after);
+        match added.filter(|bytes| are_written || bytes.iter().any(|&byte| byte != 0)) {
+            Some(pattern) => {
+                let copies = pattern.repeat(count as usize);
+                self.write(&copies, span)
+            }
+            None => self.reserve(total, span),
+        }
     }
 
     /// Writes one value as a datum of type `ty`.

@@ -80,6 +80,26 @@ pub(crate) struct Output {
     pub(crate) sections: Vec<SectionData>,
     pub(crate) current: Option<SectionId>,
     total: u64,
+    /// Bytes that were given a value.
+    written: u64,
+}
+
+/// How far the current section is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Progress {
+    /// Where the next byte goes.
+    pub(crate) offset: u32,
+    /// Number of references.
+    pub(crate) references: usize,
+    /// Bytes that were given a value, in all sections.
+    pub(crate) written: u64,
+}
+
+impl Progress {
+    /// The bytes between an earlier place and this one.
+    pub(crate) fn len_from(self, earlier: Self) -> u32 {
+        self.offset.saturating_sub(earlier.offset)
+    }
 }
 
 impl Output {
@@ -139,9 +159,20 @@ impl Output {
         })
     }
 
+    /// Returns how far the current section is.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let section = self.current()?;
+        Some(Progress {
+            offset: section.offset,
+            references: section.references.len(),
+            written: self.written,
+        })
+    }
+
     /// Adds bytes to the current section.
     pub(crate) fn write(&mut self, bytes: &[u8], limit: u64) -> Result<(), OutputError> {
         let len = self.grow(bytes.len() as u64, limit)?;
+        self.written = self.written.saturating_add(len.into());
         let section = self.current_mut().ok_or(OutputError::NoSection)?;
         if section.kind != SectionKind::Bss {
             let start = section.offset as usize;
@@ -180,16 +211,6 @@ impl Output {
         }
         self.total = total;
         u32::try_from(len).map_err(|_| OutputError::TooLarge)
-    }
-
-    /// Takes back everything from `offset` on, and the references after the first `references`.
-    pub(crate) fn truncate(&mut self, offset: u32, references: usize) {
-        if let Some(section) = self.current_mut() {
-            section.offset = offset;
-            section.size = offset;
-            section.bytes.truncate(offset as usize);
-            section.references.truncate(references);
-        }
     }
 
     /// Moves the current place.

@@ -238,7 +238,7 @@ impl Assembler<'_> {
     }
 
     /// Writes into a section that is thrown away; returns what `action` does, and the size.
-    fn in_scratch<T>(
+    pub(crate) fn in_scratch<T>(
         &mut self,
         span: Span,
         action: impl FnOnce(&mut Self) -> Result<T, Reported>,

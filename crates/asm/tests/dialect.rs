@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use pagefault_asm::{
-    Assembled, Content, Diagnostic, LinkError, LinkOptions, NoIncludes, Options, PeOptions, Rights,
-    SymbolPlace, assemble, link, listing, write_coff, write_pe,
+    Assembled, Content, Diagnostic, DiagnosticKind, LinkError, LinkOptions, NoIncludes, Options,
+    PeOptions, Rights, SymbolPlace, assemble, link, listing, write_coff, write_pe,
 };
 
 #[test]
@@ -84,6 +84,32 @@ fn data_definitions_fill_their_section_in_order() {
         let assembled = good(&format!(".data\n{statement}\n"));
         assert_eq!(section(&assembled, ".data"), *expected, "{statement}");
     }
+}
+
+#[test]
+fn data_behind_an_org_that_goes_back_replace_what_they_cover() {
+    let cases: &[(&str, &[u8])] = &[
+        ("b db 0 dup (9)", &[1, 2, 3, 4, 5]),
+        ("b dd 0 dup (a,9)", &[1, 2, 3, 4, 5]),
+        ("b db 2 dup (9)", &[9, 9, 3, 4, 5]),
+        ("b db 3 dup (0)", &[0, 0, 0, 4, 5]),
+        ("b db 3 dup (?)", &[1, 2, 3, 4, 5]),
+        ("b db 3 dup (?,9)", &[1, 9, 3, 9, 5, 9]),
+        ("b db 7 dup (0)", &[0; 7]),
+        ("b db 7 dup (?)", &[1, 2, 3, 4, 5, 0, 0]),
+    ];
+    for (statement, expected) in cases {
+        let assembled = good(&format!(".data\na db 1,2,3,4,5\norg a\n{statement}\n"));
+        assert_eq!(section(&assembled, ".data"), *expected, "{statement}");
+    }
+}
+
+#[test]
+fn values_that_are_repeated_no_times_have_to_be_right() {
+    let wrong = bad(".data\na db 0 dup (1,300)\n");
+
+    let kinds: Vec<_> = wrong.iter().map(|known| known.kind.clone()).collect();
+    assert_eq!(kinds, [DiagnosticKind::InitializerTooLarge { size: 1 }]);
 }
 
 #[test]
