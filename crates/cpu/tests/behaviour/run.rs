@@ -171,15 +171,28 @@ fn an_instruction_on_two_pages_notices_changes_of_either() {
     assert_eq!(machine.reg(Reg::Eax), 0x4433_2211);
 
     machine.load(CODE + 0x1000, &[0x55]);
-    machine.load(CODE + 0xFFD, &[0xB8]);
+    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
     machine.run(10);
-    assert_eq!(machine.reg(Reg::Eax), 0x4455_2211);
+    assert_eq!(
+        machine.reg(Reg::Eax),
+        0x4455_2211,
+        "a write to the second page"
+    );
+
+    machine.load(CODE + 0xFFE, &[0x99]);
+    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
+    machine.run(10);
+    assert_eq!(
+        machine.reg(Reg::Eax),
+        0x4455_2299,
+        "a write to the first page"
+    );
 
     machine.map_new(CODE + 0x1000);
     machine.load(CODE + 0x1000, &[0x66, 0x77]);
-    machine.load(CODE + 0xFFD, &[0xB8]);
+    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
     machine.run(10);
-    assert_eq!(machine.reg(Reg::Eax), 0x7766_2211);
+    assert_eq!(machine.reg(Reg::Eax), 0x7766_2299, "another second page");
 }
 
 #[test]
