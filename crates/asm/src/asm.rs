@@ -158,7 +158,8 @@ pub(crate) struct Assembler<'a> {
     pub(crate) commons: BTreeMap<SymbolId, u32>,
     pub(crate) externals: Vec<SymbolId>,
     pub(crate) publics: Vec<SymbolId>,
-    pub(crate) libraries: Vec<String>,
+    /// The libraries of INCLUDELIB with their places in the source's order.
+    pub(crate) libraries: BTreeMap<String, usize>,
     pub(crate) entry: Option<SymbolId>,
     pub(crate) has_ended: bool,
 
@@ -229,7 +230,7 @@ impl<'a> Assembler<'a> {
             commons: BTreeMap::new(),
             externals: Vec::new(),
             publics: Vec::new(),
-            libraries: Vec::new(),
+            libraries: BTreeMap::new(),
             entry: None,
             has_ended: false,
             pass: 1,

@@ -201,10 +201,19 @@ impl Assembler<'_> {
         }
     }
 
+    /// Changes how names are looked up. Each of them gets another key: a source could ask for that
+    /// in every line.
+    fn set_case_map(&mut self, case_map: CaseMap, span: Span) {
+        let is_new = self.symbols.case_map != case_map;
+        if is_new && self.count_source(self.symbols.cost(), span).is_ok() {
+            self.symbols.set_case_map(case_map);
+        }
+    }
+
     fn set_option(&mut self, name: &[u8], value: &[u8], span: Span) {
         match (name, value) {
-            (b"casemap", b"none") => self.symbols.set_case_map(CaseMap::None),
-            (b"casemap", b"all" | b"notpublic") => self.symbols.set_case_map(CaseMap::All),
+            (b"casemap", b"none") => self.set_case_map(CaseMap::None, span),
+            (b"casemap", b"all" | b"notpublic") => self.set_case_map(CaseMap::All, span),
             (b"proc", b"private") => self.proc_visibility = Visibility::Private,
             (b"proc", b"public" | b"export") => self.proc_visibility = Visibility::Public,
             (b"language", word) => match language(word) {
@@ -409,8 +418,9 @@ impl Assembler<'_> {
             .unwrap_or_default()
             .trim_matches('"')
             .to_string();
-        if !base.is_empty() && !self.libraries.contains(&base) {
-            self.libraries.push(base);
+        if !base.is_empty() {
+            let place = self.libraries.len();
+            self.libraries.entry(base).or_insert(place);
         }
     }
 

@@ -298,11 +298,17 @@ pub(crate) fn code_len_of(line: &[u8], angle_texts: AngleTexts) -> usize {
         at += match byte {
             b';' => return at,
             b'"' | b'\'' => quoted_len(rest).unwrap_or(1),
+            b'!' if is_escaped_angle(rest) => 2,
             b'<' if angle_texts == AngleTexts::Possible => angle_len(rest).unwrap_or(1),
             _ => 1,
         };
     }
     line.len()
+}
+
+/// Whether a text starts with `!<`, which opens nothing.
+pub(crate) fn is_escaped_angle(text: &[u8]) -> bool {
+    text.starts_with(b"!<")
 }
 
 /// Texts within texts; a limit keeps the search for closing brackets linear.

@@ -222,8 +222,14 @@ impl Assembler<'_> {
             symbols: symbols.list,
             lines: self.lines(),
             labels: self.labels(),
-            libraries: self.libraries.clone(),
+            libraries: self.library_names(),
         }
+    }
+
+    fn library_names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.libraries.iter().collect();
+        names.sort_by_key(|&(_, place)| place);
+        names.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
     fn add_symbol(&self, symbols: &mut Symbols, id: SymbolId) {

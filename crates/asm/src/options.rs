@@ -29,7 +29,8 @@ pub struct Options {
     /// Lines after expansion.
     pub max_lines: u64,
     /// Bytes of all files, of all expansions, and of the lines and macros that are kept, where each
-    /// word and each replaced part counts 24 bytes more.
+    /// word and each replaced part counts 24 bytes more. What is searched (by INSTR, by GOTO, for
+    /// parameters) counts as read.
     pub max_source_bytes: u64,
     /// Bytes of one line after expansion.
     pub max_line_bytes: u32,

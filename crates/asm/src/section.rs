@@ -1,5 +1,7 @@
 //! The sections being filled.
 
+use std::collections::HashMap;
+
 use crate::insn::operand::RefKind;
 use crate::object::LineOrigin;
 use crate::source::{Span, to_u32};
@@ -79,6 +81,8 @@ pub(crate) enum OutputError {
 pub(crate) struct Output {
     pub(crate) sections: Vec<SectionData>,
     pub(crate) current: Option<SectionId>,
+    /// Sections by their names in small letters.
+    by_name: HashMap<Vec<u8>, SectionId>,
     total: u64,
     /// Bytes that were given a value.
     written: u64,
@@ -117,11 +121,7 @@ impl Output {
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<SectionId> {
-        let same = |section: &SectionData| section.name.eq_ignore_ascii_case(name);
-        self.sections
-            .iter()
-            .position(same)
-            .map(|place| SectionId(to_u32(place)))
+        self.by_name.get(&name.to_ascii_lowercase()).copied()
     }
 
     pub(crate) fn add(&mut self, name: &[u8], kind: SectionKind, align: u32) -> SectionId {
@@ -135,7 +135,9 @@ impl Output {
             references: Vec::new(),
             lines: Vec::new(),
         });
-        SectionId(to_u32(self.sections.len()).saturating_sub(1))
+        let id = SectionId(to_u32(self.sections.len()).saturating_sub(1));
+        self.by_name.insert(name.to_ascii_lowercase(), id);
+        id
     }
 
     pub(crate) fn section(&self, id: SectionId) -> Option<&SectionData> {

@@ -167,6 +167,12 @@ impl SymbolTable {
         }
     }
 
+    /// What it costs to look at all names, as bytes of a source that are read meanwhile.
+    pub(crate) fn cost(&self) -> usize {
+        const NAME_COST: usize = 16;
+        self.symbols.len() * NAME_COST
+    }
+
     pub(crate) fn get(&self, id: SymbolId) -> &Symbol {
         self.symbols
             .get(id.0 as usize)
@@ -257,9 +263,6 @@ impl SymbolTable {
 
     /// Looks names up differently from now on; what is known keeps its place.
     pub(crate) fn set_case_map(&mut self, case_map: CaseMap) {
-        if self.case_map == case_map {
-            return;
-        }
         self.case_map = case_map;
         let mut ids: Vec<_> = self.global.values().copied().collect();
         ids.sort_unstable();

@@ -189,6 +189,62 @@ fn pointers_to_many_types_are_not_searched_one_by_one() {
 }
 
 #[test]
+fn many_segments_and_libraries_are_not_searched_one_by_one() {
+    let mut source = String::new();
+    for index in 0..100_000 {
+        writeln!(source, "s{index} segment\nnop\ns{index} ends").unwrap();
+    }
+    for index in 0..150_000 {
+        writeln!(source, "includelib l{index}.lib").unwrap();
+    }
+    assert!(assembles(&source));
+}
+
+#[test]
+fn many_parameters_and_local_names_are_not_searched_one_by_one() {
+    let mut names = String::new();
+    let mut uses = String::new();
+    for index in 0..50_000 {
+        write!(names, "p{index},").unwrap();
+        writeln!(uses, "p{index} = 1").unwrap();
+    }
+    let parameters = format!("m macro {names}x\n{uses}{uses}endm\n");
+    let locals = format!("n macro\nlocal {names}x\n{uses}{uses}endm\nn\n");
+    assert!(assembles(&format!("{parameters}{locals}")));
+}
+
+#[test]
+fn brackets_that_open_nothing_are_not_searched_for_their_end() {
+    let call = "!<".repeat(SIZE / 2);
+    assert!(assembles(&format!("m macro a\nendm\nm {call}\n")));
+}
+
+#[test]
+fn searching_counts_as_reading() {
+    let blanks = "\n".repeat(10_000);
+    let names = "a b c d ".replace(' ', " = 1\n");
+    let many = "a".repeat(30_000);
+    let cases = [
+        format!("m macro\n:a\ngoto b\n{blanks}:b\ngoto a\nendm\nm\n"),
+        format!(
+            "m macro {}x\nendm\n{}",
+            "p,".repeat(10_000),
+            "m\n".repeat(10_000)
+        ),
+        format!("t textequ <{many}>\nu textequ <{many}b>\nx instr t,u\n"),
+        format!(
+            "{names}{}",
+            "option casemap:all\noption casemap:none\n".repeat(10_000)
+        ),
+    ];
+    let limit = 4 << 20;
+    for case in cases {
+        let kind = first_error_within(&case, &with(|options| options.max_source_bytes = limit));
+        assert_eq!(kind, Kind::SourceTooLarge { limit }, "{}", &case[..30]);
+    }
+}
+
+#[test]
 fn lines_and_files_together_have_a_limit() {
     let blanks = " ".repeat(1 << 16);
     let zeros = "0,".repeat(1 << 14);

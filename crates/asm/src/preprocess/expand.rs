@@ -3,7 +3,9 @@
 use super::MAX_FUNCTION_DEPTH;
 use crate::asm::{Assembler, Reported};
 use crate::diagnostic::DiagnosticKind as Kind;
-use crate::lex::{angle_len, ident_len, is_ident_start, is_space, quoted_len, trim, unquote};
+use crate::lex::{
+    angle_len, ident_len, is_escaped_angle, is_ident_start, is_space, quoted_len, trim, unquote,
+};
 use crate::line::{Site, Text};
 use crate::source::Span;
 use crate::symbol::{MacroId, SymbolKind};
@@ -120,6 +122,7 @@ impl Assembler<'_> {
             let rest = bytes.get(at..).unwrap_or_default();
             match byte {
                 b'"' | b'\'' if scope != Scope::Everywhere => at += quoted_len(rest).unwrap_or(1),
+                b'!' if is_escaped_angle(rest) => at += 2,
                 b'<' if scope == Scope::Functions => at += angle_len(rest).unwrap_or(1),
                 b'0'..=b'9' => {
                     at += rest

@@ -1,5 +1,6 @@
 //! Macros: definition, arguments, expansion.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::argument::{Parameter, argument_end, in_radix, parameters, plain_argument};
@@ -38,6 +39,14 @@ impl Body {
     pub(super) fn cost(&self) -> usize {
         self.pieces * PART_COST
     }
+}
+
+/// The places of parameters and LOCAL names.
+#[derive(Debug, Default)]
+struct Places {
+    by_name: HashMap<Box<[u8]>, usize>,
+    /// Number of names, the same ones included.
+    count: usize,
 }
 
 /// A macro.
@@ -189,8 +198,12 @@ impl Assembler<'_> {
     }
 
     /// Marks the parameters in a body; LOCAL lines at its start add names.
-    pub(super) fn body(&self, mut names: Vec<Vec<u8>>, lines: &[Vec<u8>]) -> Body {
+    pub(super) fn body(&self, names: Vec<Vec<u8>>, lines: &[Vec<u8>]) -> Body {
         let mut body = Body::default();
+        let mut places = Places::default();
+        for name in names {
+            self.add_place(&mut places, &name);
+        }
         let mut in_head = true;
         for line in lines {
             let code = line.get(..code_len(line)).unwrap_or(line);
@@ -198,26 +211,32 @@ impl Assembler<'_> {
             if in_head && directive(leading.first(code)) == Some(Directive::Local) {
                 let rest = code.get(leading.first.1..).unwrap_or_default();
                 for name in rest.split(|&byte| byte == b',') {
-                    names.push(trim(name).to_vec());
+                    self.add_place(&mut places, trim(name));
                     body.locals += 1;
                 }
                 continue;
             }
             in_head &= trim(code).is_empty();
             let is_echo = directive(leading.first(code)) == Some(Directive::Echo);
-            let pieces = self.pieces(if is_echo { line } else { code }, &names);
+            let pieces = self.pieces(if is_echo { line } else { code }, &places);
             body.pieces += pieces.len();
             body.lines.push(pieces);
         }
         body
     }
 
-    fn pieces(&self, line: &[u8], names: &[Vec<u8>]) -> Vec<Piece> {
-        let keys: Vec<Box<[u8]>> = names.iter().map(|name| self.symbols.key(name)).collect();
-        let find = |name: &[u8]| {
-            let key = self.symbols.key(name);
-            keys.iter().position(|known| *known == key)
-        };
+    /// Gives a name the next place; of two that are the same the first one counts.
+    fn add_place(&self, places: &mut Places, name: &[u8]) {
+        let place = places.count;
+        places.count += 1;
+        places
+            .by_name
+            .entry(self.symbols.key(name))
+            .or_insert(place);
+    }
+
+    fn pieces(&self, line: &[u8], places: &Places) -> Vec<Piece> {
+        let find = |name: &[u8]| places.by_name.get(&self.symbols.key(name)).copied();
         let mut pieces = Vec::new();
         let mut plain = Vec::new();
         let mut quote_end = 0;
@@ -277,8 +296,9 @@ impl Assembler<'_> {
         arguments: &[Vec<u8>],
         span: Span,
     ) -> Result<Vec<Vec<u8>>, Reported> {
-        // The bytes are counted by who reads them; pieces can be many without a byte.
-        self.count_source(body.pieces, span)?;
+        // The bytes are counted by who reads them; all these can be many without a byte.
+        let parts = body.pieces + body.locals + arguments.len();
+        self.count_source(parts, span)?;
         let mut values = arguments.to_vec();
         for _ in 0..body.locals {
             values.push(format!("??{:04X}", self.pre.local_names).into_bytes());
@@ -500,7 +520,8 @@ impl Assembler<'_> {
             line.strip_prefix(b":")
                 .is_some_and(|name| trim(name).eq_ignore_ascii_case(&label))
         };
-        if let Some(place) = expanded.lines.iter().position(is_label) {
+        let place = expanded.lines.iter().position(is_label);
+        if let Some(place) = place {
             expanded.at = place + 1;
             let open = expanded.conditionals;
             self.pre.conditionals.truncate(open);
@@ -508,6 +529,8 @@ impl Assembler<'_> {
             let name = label.as_slice().into();
             self.error(Kind::UnknownMacroLabel { name }, span);
         }
+        // Past the limit everything ends.
+        let _ = self.count_source(place.unwrap_or(0), span);
     }
 
     /// PURGE: forgets macros.

@@ -13,6 +13,8 @@ use crate::symbol::SymbolKind;
 const MAX_TEXT_BYTES: usize = 1 << 16;
 /// The most that is ever assigned to names, in bytes: a loop could make texts without end.
 const MAX_ALL_TEXT_BYTES: usize = 1 << 28;
+/// Bytes that INSTR compares in the time that one byte of the source takes.
+const COMPARED_AT_ONCE: usize = 64;
 
 impl Assembler<'_> {
     /// Reads text items separated by commas: `<text>`, `%expression`, a text equate, a call.
@@ -26,7 +28,9 @@ impl Assembler<'_> {
         while !rest.is_empty() {
             let end = argument_end(rest);
             let raw = trim(rest.get(..end).unwrap_or(rest));
-            items.push(self.text_item(raw, text)?);
+            let item = self.text_item(raw, text)?;
+            self.count_source(item.len(), text.span(0, 1))?;
+            items.push(item);
             if end + 1 == rest.len() {
                 items.push(Vec::new());
             }
@@ -194,6 +198,7 @@ impl Assembler<'_> {
         let rest = trim(text.bytes.get(from..).unwrap_or_default());
         let end = argument_end(rest);
         let source = self.text_item(trim(rest.get(..end).unwrap_or_default()), text)?;
+        self.count_source(source.len(), text.span(0, 1))?;
         let rest = trim(rest.get(end + 1..).unwrap_or_default());
         let end = argument_end(rest);
         let start = self.number_of(rest.get(..end).unwrap_or_default(), text)?;
@@ -225,6 +230,8 @@ impl Assembler<'_> {
         };
         let source = self.text_item(source, text)?;
         let part = self.text_item(part, text)?;
+        let compared = source.len().saturating_mul(part.len()) / COMPARED_AT_ONCE;
+        self.count_source(source.len().saturating_add(compared), text.span(0, 1))?;
         if part.is_empty() {
             return Ok(0);
         }
