@@ -140,6 +140,56 @@ fn a_store_that_an_unmasked_exception_forbids_leaves_memory_and_stack() {
     assert_eq!(stored, 0xCCCC_CCCC);
 }
 
+#[test]
+fn an_unmasked_invalid_operation_of_x87_leaves_its_operands() {
+    let signaling = number(0xA000_0000_0000_0000, 0x7FFF);
+    let quiet = number(0xE000_0000_0000_0000, 0x7FFF);
+    for (control, left, flags) in [(0x37E, signaling, 0x81), (0x37F, quiet, 0x01)] {
+        let mut machine = Machine::new(NoObserver);
+        let fpu = machine.cpu.registers_mut().fpu_mut();
+        fpu.set_control(control);
+        fpu.set_status(0x3000);
+        fpu.set_st(0, signaling);
+        fpu.set_st(1, number(1 << 63, 16_383));
+        // fadd st, st(1)
+        machine.load(CODE, &[0xD8, 0xC1]);
+
+        assert_eq!(machine.run(1), Exit::Budget);
+
+        let fpu = machine.cpu.registers().fpu();
+        assert_eq!(
+            (fpu.st(0), fpu.status() & 0xBF),
+            (left, flags),
+            "{control:#x}"
+        );
+    }
+}
+
+#[test]
+fn a_push_onto_a_full_stack_is_a_stack_fault() {
+    let default_nan = number(3 << 62, 0xFFFF);
+    let one = number(1 << 63, 16_383);
+    for (control, top) in [(0x37F, default_nan), (0x37E, one)] {
+        let mut machine = Machine::new(NoObserver);
+        let fpu = machine.cpu.registers_mut().fpu_mut();
+        fpu.set_control(control);
+        fpu.set_status(0);
+        // fld1, nine times
+        machine.load(CODE, &[0xD9, 0xE8].repeat(9));
+
+        machine.run(9);
+
+        let fpu = machine.cpu.registers().fpu();
+        // IE and SF, and C1 for an overflow.
+        assert_eq!(
+            (fpu.st(0), fpu.status() & 0x241),
+            (top, 0x241),
+            "{control:#x}"
+        );
+        assert_eq!(fpu.used().count_ones(), 8);
+    }
+}
+
 const fn number(mantissa: u64, sign_exponent: u16) -> F80 {
     F80 {
         mantissa,
