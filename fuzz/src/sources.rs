@@ -19,6 +19,8 @@ pub fn split(data: &[u8]) -> (&[u8], OneText<'_>) {
 pub fn limits() -> Options {
     Options {
         max_lines: 20_000,
+        max_source_bytes: 1 << 23,
+        max_values: 1 << 20,
         max_line_bytes: 1 << 18,
         max_output_bytes: 1 << 20,
         ..Options::default()
