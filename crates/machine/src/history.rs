@@ -14,7 +14,7 @@ mod timeline;
 
 use pagefault_cpu::{Exit, Registers, Watchpoint};
 use pagefault_vmm::PeekError;
-use pagefault_vmm::mmu::{FrameNumber, LinearAddr, PageFault, Privilege};
+use pagefault_vmm::mmu::{FrameNumber, LinearAddr, PAGE_SIZE, PageFault, Privilege};
 use thiserror::Error;
 
 pub use look::ThreadState;
@@ -24,7 +24,7 @@ pub use stops::{Change, EntryChange, Exceptions, FaultStops, Stop, Stops};
 use crate::files::NoFiles;
 use crate::machine::{Machine, Outcome, Raise};
 use crate::watch::{Listener, Watch};
-use journal::JournalHandle;
+use journal::{JournalHandle, Story};
 use timeline::{Checkpoint, Timeline};
 
 /// A moment of a run.
@@ -104,6 +104,8 @@ pub struct Recording {
     passed: Option<Arrival>,
     /// Where a run ended for no reason but its budget: the next one is the same run.
     unfinished: Option<Moment>,
+    /// Where the program, run again, has done something else than before.
+    diverged: Option<Moment>,
 }
 
 /// An arrival at an instruction. Page faults there, and turns of other threads, make no new one.
@@ -154,6 +156,7 @@ impl Recording {
             passed_call: None,
             passed: None,
             unfinished: None,
+            diverged: None,
         };
         recording.keep(timeline::Keep::Thin)?;
         Ok(recording)
@@ -211,12 +214,30 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`PokeError`]; bytes before the page that is not mapped have been changed.
+    /// [`PokeError`]; if a page is not committed, nothing has changed.
     pub fn poke(&mut self, addr: LinearAddr, bytes: &[u8]) -> Result<(), PokeError> {
-        for (at, &byte) in (0..).zip(bytes) {
-            self.poke_byte(addr.wrapping_add(at), byte)?;
+        self.check_committed(addr, bytes.len())?;
+        // What is known of later moments is another story from here on, also if a page that is
+        // committed cannot be had and only a part is written.
+        self.forget_later();
+        let poked = (0..)
+            .zip(bytes)
+            .try_for_each(|(at, &byte)| self.poke_byte(addr.wrapping_add(at), byte));
+        self.keep(timeline::Keep::Edit)?;
+        poked
+    }
+
+    /// Looks at each page of a range without changing anything.
+    fn check_committed(&mut self, addr: LinearAddr, len_bytes: usize) -> Result<(), PokeError> {
+        let not_mapped = PokeError::NotMapped;
+        let len_bytes = u32::try_from(len_bytes).map_err(|_| not_mapped(addr))?;
+        let mut done = 0;
+        while done < len_bytes {
+            let at = addr.checked_add(done).ok_or(not_mapped(addr))?;
+            self.peek(at, &mut [0]).map_err(|_| not_mapped(at))?;
+            done = done.saturating_add(PAGE_SIZE - at.page_offset());
         }
-        Ok(self.keep_edit()?)
+        Ok(())
     }
 
     /// Changes the registers of the thread that runs, as [`Self::poke`] does memory.
@@ -226,7 +247,8 @@ impl Recording {
     /// [`SnapshotError`].
     pub fn set_registers(&mut self, registers: Registers) -> Result<(), SnapshotError> {
         *self.machine.cpu.registers_mut() = registers;
-        self.keep_edit()
+        self.forget_later();
+        self.keep(timeline::Keep::Edit)
     }
 
     /// Executes one instruction of the thread that runs, or lets the system answer the call that it
@@ -271,6 +293,7 @@ impl Recording {
     pub fn go_to(&mut self, moment: Moment) -> Result<(), SnapshotError> {
         let moment = moment.max(self.beginning());
         self.arm(&Stops::default());
+        self.diverged = None;
         let near = self.timeline.last_at_or_before(moment);
         if moment < self.here || near > self.here {
             self.put_back(near)?;
@@ -283,7 +306,21 @@ impl Recording {
                 break;
             }
         }
-        Ok(())
+        self.check_story()
+    }
+
+    /// Fails if the program, run again, has done something else than before.
+    fn check_story(&mut self) -> Result<(), SnapshotError> {
+        let diverged = self.diverged.take();
+        diverged.map_or(Ok(()), |at| Err(SnapshotError::Diverged(at)))
+    }
+
+    /// Notes that what the system has just done is another story than what was known.
+    fn note_story(&mut self) {
+        if self.journal.take_story() == Story::Another {
+            self.timeline.cut_behind(self.here);
+            self.diverged = Some(self.here);
+        }
     }
 
     /// Runs until `end`, making snapshots on the way. Returns why it ended earlier.
@@ -406,6 +443,7 @@ impl Recording {
         watched: &[Option<Vec<u8>>],
         turn: Turn,
     ) -> Turn {
+        self.note_story();
         self.here.events = self.here.events.saturating_add(1);
         match done.and_then(|()| self.machine.find_runnable()) {
             Ok(()) => match self.changed_bytes(stops, watched) {
@@ -418,6 +456,7 @@ impl Recording {
 
     fn end(&mut self, outcome: Outcome) -> Turn {
         self.machine.watch.stop();
+        self.note_story();
         // The end is a moment of its own: the one before it can be gone back to.
         self.here.events = self.here.events.saturating_add(1);
         self.ended = Some(outcome.clone());
@@ -479,12 +518,11 @@ impl Recording {
         Ok(())
     }
 
-    /// Keeps a change from outside: what was known of later moments is another story now.
-    fn keep_edit(&mut self) -> Result<(), SnapshotError> {
+    /// Forgets what was known of later moments, before a change from outside.
+    fn forget_later(&mut self) {
         self.journal.cut(self.journal.mark());
         self.timeline.cut_behind(self.here);
         self.ended = None;
-        self.keep(timeline::Keep::Edit)
     }
 
     /// Makes a snapshot if it is time for one.

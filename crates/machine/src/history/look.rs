@@ -4,6 +4,7 @@ use iced_x86::{Decoder, DecoderOptions};
 use pagefault_cpu::Registers;
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 
+use crate::history::timeline::Keep;
 use crate::history::{Recording, SnapshotError};
 use crate::machine::{Outcome, Raise};
 use crate::raise::RefusedAccess;
@@ -115,7 +116,8 @@ impl Recording {
         if let Some(thread) = self.machine.threads.get_mut(ThreadId(thread)) {
             thread.registers = registers;
         }
-        self.keep_edit()
+        self.forget_later();
+        self.keep(Keep::Edit)
     }
 
     /// Explains the exception that the program is about to be told of, or that has ended it.

@@ -75,6 +75,7 @@ impl Recording {
         let mut upper = origin;
         while let Some(start) = self.timeline.last_before(upper) {
             self.arm(&Stops::NONE);
+            self.diverged = None;
             self.put_back(start)?;
             self.arm(stops);
             self.pass_here();
@@ -91,6 +92,7 @@ impl Recording {
                 }
             }
             self.last_events(upper, origin, stops, &mut found);
+            self.check_story()?;
             if found.is_some() {
                 return Ok(found);
             }

@@ -10,6 +10,7 @@ use pagefault_vmm::{CopyManagerError, Origin, PageBytes, ProcessId, Vmm};
 use thiserror::Error;
 
 use crate::api::Modules;
+use crate::history::Moment;
 use crate::linux::Linux;
 use crate::machine::{CallRow, Machine};
 use crate::objects::Objects;
@@ -31,6 +32,13 @@ pub enum SnapshotError {
     /// A file was open before the recording began.
     #[error("a file was open before the recording began")]
     OpenFile,
+    /// The program, run again, has asked the outside for something else than before. What was known
+    /// of later moments is forgotten.
+    #[error(
+        "run again, the program does something else before {} instructions are executed",
+        .0.instructions
+    )]
+    Diverged(Moment),
 }
 
 /// The frames in use, with their contents, in order.
@@ -71,10 +79,30 @@ pub(super) struct Snapshot {
     error_mode: u32,
     linux: Linux,
     call_row: CallRow,
-    /// Bytes of host memory that came with this snapshot, about.
+    size: Size,
+}
+
+/// The host memory of a snapshot, about.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// What came with it, in bytes.
     own_bytes: u64,
-    /// What of them is no page.
+    /// What of that is no page.
     tables_bytes: u64,
+}
+
+impl Size {
+    /// Returns the size of a snapshot of `frames` frames, of which `copied` are its own.
+    fn of(vmm: &Vmm, frames: usize, copied: u64, before: Option<&Snapshot>) -> Self {
+        let regions = vmm.region_count() as u64;
+        let tables_bytes = frames as u64 * FRAME_INFO_BYTES + regions * REGION_BYTES + FIXED_BYTES;
+        let paged_out = before.map_or(0, |before| before.vmm.counters().pages_out);
+        let stored = vmm.counters().pages_out.saturating_sub(paged_out);
+        Self {
+            own_bytes: (copied + stored) * u64::from(PAGE_SIZE) + tables_bytes,
+            tables_bytes,
+        }
+    }
 }
 
 /// About what a region, with its history, takes in bytes.
@@ -126,14 +154,10 @@ impl Snapshot {
             stops: _,
         } = machine;
         let (pages, copied) = pages(machine, before.map(|before| &before.pages));
-        let frames = pages.0.len() as u64;
-        let regions = vmm.region_count() as u64;
-        let tables_bytes = frames * FRAME_INFO_BYTES + regions * REGION_BYTES + FIXED_BYTES;
-        let paged_out = before.map_or(0, |before| before.vmm.counters().pages_out);
-        let stored = vmm.counters().pages_out.saturating_sub(paged_out);
         Ok(Self {
             cpu: cpu.save(),
             mmu: mmu.save(),
+            size: Size::of(vmm, pages.0.len(), copied, before),
             pages,
             vmm: vmm.copy()?,
             process: *process,
@@ -156,8 +180,6 @@ impl Snapshot {
             error_mode: *error_mode,
             linux: linux.clone(),
             call_row: *call_row,
-            own_bytes: (copied + stored) * u64::from(PAGE_SIZE) + tables_bytes,
-            tables_bytes,
         })
     }
 
@@ -207,18 +229,18 @@ impl Snapshot {
     pub(super) fn freed_bytes(&self) -> u64 {
         let frames = self.pages.0.iter();
         let alone = frames.filter(|(_, bytes)| Rc::strong_count(bytes) == 1);
-        let freed = alone.count() as u64 * u64::from(PAGE_SIZE) + self.tables_bytes;
-        freed.min(self.own_bytes)
+        let freed = alone.count() as u64 * u64::from(PAGE_SIZE) + self.size.tables_bytes;
+        freed.min(self.size.own_bytes)
     }
 
     /// Takes over what another snapshot shared with this one.
     pub(super) fn take_over(&mut self, bytes: u64) {
-        self.own_bytes = self.own_bytes.saturating_add(bytes);
+        self.size.own_bytes = self.size.own_bytes.saturating_add(bytes);
     }
 
     /// Returns about how many bytes of host memory go with this snapshot.
     pub(super) fn own_bytes(&self) -> u64 {
-        self.own_bytes
+        self.size.own_bytes
     }
 
     /// Returns about what it costs to make such a snapshot, in instructions that could run instead.

@@ -1,9 +1,14 @@
 //! The state behind N instructions is the same however it is reached.
 
+use std::cell::Cell;
 use std::fs;
+use std::rc::Rc;
 
 use pagefault_machine::vmm::mmu::LinearAddr;
-use pagefault_machine::{MachineConfig, Moment, RecordOptions, Recording, Stop, Stops};
+use pagefault_machine::{
+    Creation, FileError, FileInfo, FileMode, FilePath, Files, MachineConfig, Moment, OpenFile,
+    PokeError, RecordOptions, Recording, Stop, Stops,
+};
 
 use crate::common::{Seen, load, programs, record};
 
@@ -158,6 +163,197 @@ fn going_back_before_a_change_from_outside_undoes_it() {
     recording.go_to(edited).unwrap();
     assert_eq!(read(&mut recording), before);
 }
+
+#[test]
+fn a_change_from_outside_is_made_whole_or_not_at_all() {
+    let (machine, printed) = load(CHOICE, &MachineConfig::default());
+    let mut recording = Recording::new(machine, DENSE).unwrap();
+    let stops = Stops {
+        breakpoints: [recording.machine().debug().address("ready").unwrap()].into(),
+        ..Stops::NONE
+    };
+    let stop = recording.run(&stops, 1_000);
+    assert!(matches!(stop, Stop::Breakpoint), "{stop:?}");
+    let start = recording.here();
+    let last = LinearAddr::new(0x2000_0FFF);
+
+    let poked = recording.poke(last, &[1, 1]);
+
+    assert_eq!(poked, Err(PokeError::NotMapped(last.wrapping_add(1))));
+    let mut byte = [7];
+    recording.peek(last, &mut byte).unwrap();
+    assert_eq!(byte, [0]);
+    recording.run(&Stops::NONE, 1_000);
+    recording.go_to(start).unwrap();
+    let stop = recording.run(&Stops::NONE, 1_000);
+    assert!(matches!(stop, Stop::Ended(_)), "{stop:?}");
+    assert_eq!(printed.borrow().as_slice(), b"12");
+
+    recording.go_to(start).unwrap();
+    recording.poke(last, &[1]).unwrap();
+    recording.run(&Stops::NONE, 1_000);
+    assert_eq!(printed.borrow().as_slice(), b"12\0\0");
+}
+
+#[test]
+fn files_that_a_program_has_closed_are_closed_on_the_host() {
+    const LIMIT: usize = 3;
+    let (mut machine, printed) = load(OPENS, &MachineConfig::default());
+    let files = Counted::default();
+    let open = Rc::clone(&files.open);
+    machine.set_files(Box::new(files));
+    let options = RecordOptions {
+        memory_bytes: 64 << 20,
+        spacing: 1_000_000,
+    };
+    let mut recording = Recording::new(machine, options).unwrap();
+    let start = recording.here();
+
+    recording.run(&Stops::NONE, 3_000);
+    let middle = recording.here();
+    let counter = LinearAddr::new(recording.machine().debug().address("counter").unwrap());
+    let mut count = [0];
+    recording.peek(counter, &mut count).unwrap();
+    assert!(count[0] > 50, "{count:?}");
+    assert!(open.get() <= LIMIT, "{} files are open", open.get());
+
+    // There and back, and on from the middle of what was only repeated.
+    recording.go_to(start).unwrap();
+    recording.go_to(middle).unwrap();
+    recording.poke(counter, &[250]).unwrap();
+    let stop = recording.run(&Stops::NONE, 3_000);
+    assert!(matches!(stop, Stop::Ended(_)), "{stop:?}");
+    assert_eq!(
+        printed.borrow().as_slice(),
+        [b'.'].repeat(usize::from(count[0]) + 6)
+    );
+    drop(recording);
+    assert_eq!(open.get(), 0);
+}
+
+/// Files of three bytes under any name, which are counted while they are open.
+#[derive(Debug, Default)]
+struct Counted {
+    open: Rc<Cell<usize>>,
+}
+
+#[derive(Debug)]
+struct CountedFile(Rc<Cell<usize>>);
+
+impl Drop for CountedFile {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl OpenFile for CountedFile {
+    fn read(&mut self, _offset: u64, bytes: &mut [u8]) -> Result<usize, FileError> {
+        bytes.fill(b'.');
+        Ok(bytes.len())
+    }
+
+    fn write(&mut self, _offset: u64, _bytes: &[u8]) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+
+    fn size(&mut self) -> Result<u64, FileError> {
+        Ok(3)
+    }
+
+    fn set_size(&mut self, _size_bytes: u64) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+}
+
+impl Files for Counted {
+    fn open(
+        &mut self,
+        _path: &FilePath,
+        _mode: FileMode,
+        _creation: Creation,
+    ) -> Result<Box<dyn OpenFile>, FileError> {
+        self.open.set(self.open.get() + 1);
+        Ok(Box::new(CountedFile(Rc::clone(&self.open))))
+    }
+
+    fn info(&mut self, _path: &FilePath) -> Result<FileInfo, FileError> {
+        Err(FileError::NotFound)
+    }
+
+    fn list(&mut self, _folder: &FilePath) -> Result<Vec<FileInfo>, FileError> {
+        Err(FileError::NoFolder)
+    }
+
+    fn create_folder(&mut self, _path: &FilePath) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+
+    fn remove_folder(&mut self, _path: &FilePath) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+
+    fn remove(&mut self, _path: &FilePath) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+
+    fn rename(&mut self, _from: &FilePath, _to: &FilePath) -> Result<(), FileError> {
+        Err(FileError::Denied)
+    }
+}
+
+/// Reads two bytes and writes them, or only writes, as the last byte of a page says.
+const CHOICE: &[u8] = b"
+    .386
+    .model flat, stdcall
+ReadFile proto :dword, :dword, :dword, :dword, :dword
+WriteFile proto :dword, :dword, :dword, :dword, :dword
+VirtualAlloc proto :dword, :dword, :dword, :dword
+ExitProcess proto :dword
+    .data
+done dd 0
+buffer dw 0
+    .code
+start:
+    invoke VirtualAlloc, 20000000h, 1000h, 3000h, 4
+    mov ebx, eax
+ready:
+    .if byte ptr [ebx+0FFFh] == 0
+        invoke ReadFile, 3, addr buffer, 2, addr done, 0
+    .endif
+    invoke WriteFile, 7, addr buffer, 2, addr done, 0
+    invoke ExitProcess, 0
+    end start
+";
+
+/// Opens a file, prints its first byte and closes it, again and again.
+const OPENS: &[u8] = b"
+    .386
+    .model flat, stdcall
+CreateFileA proto :dword, :dword, :dword, :dword, :dword, :dword, :dword
+ReadFile proto :dword, :dword, :dword, :dword, :dword
+WriteFile proto :dword, :dword, :dword, :dword, :dword
+CloseHandle proto :dword
+ExitProcess proto :dword
+    .data
+name_ db 'a', 0
+buffer db 0
+counter db 0
+    align 4
+done dd 0
+    .code
+start:
+    invoke CreateFileA, addr name_, 80000000h, 0, 0, 3, 0, 0
+    mov esi, eax
+    invoke ReadFile, esi, addr buffer, 1, addr done, 0
+    invoke WriteFile, 7, addr buffer, 1, addr done, 0
+    inc counter
+    .if counter == 0
+        invoke ExitProcess, 0
+    .endif
+    invoke CloseHandle, esi
+    jmp start
+    end start
+";
 
 /// Counts in memory for ever.
 pub(crate) const COUNT: &[u8] = b"
