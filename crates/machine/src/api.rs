@@ -50,6 +50,8 @@ use crate::thread::Wait;
 use crate::trace::{Event, Topics};
 use crate::watch::Watch;
 
+/// `TRUE`.
+const TRUE: u32 = 1;
 /// What the names of functions begin with that only the system itself calls.
 const OWN_PREFIX: &str = "Pagefault";
 
@@ -240,6 +242,31 @@ impl<W: Watch> Call<'_, W> {
             process: self.machine.process,
             origin,
         }
+    }
+
+    /// Checks that the kernel can write so many bytes to a place of the program's, before a call
+    /// does what it is for.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_NOACCESS`; nothing has been written.
+    pub(crate) fn probe_out(&mut self, addr: u32, size_bytes: u32) -> Result<(), Win32Code> {
+        let machine = &mut *self.machine;
+        let addr = LinearAddr::new(addr);
+        let probed = machine.vmm.probe_write(&mut machine.mmu, addr, size_bytes);
+        probed.map_err(|_| Win32Code::NOACCESS)
+    }
+
+    /// Writes bytes as the kernel does.
+    ///
+    /// # Errors
+    ///
+    /// `ERROR_NOACCESS`; bytes before the one that cannot be written may have been.
+    pub(crate) fn copy_out(&mut self, addr: u32, bytes: &[u8]) -> Result<(), Win32Code> {
+        let machine = &mut *self.machine;
+        let addr = LinearAddr::new(addr);
+        let copied = machine.vmm.copy_out(&mut machine.mmu, addr, bytes);
+        copied.map_err(|_| Win32Code::NOACCESS)
     }
 
     /// Sets the last error and returns FALSE, or NULL.

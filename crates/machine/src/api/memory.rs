@@ -2,16 +2,14 @@
 
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{
-    AllocRequest, FreeError, FreeRequest, LockError, MEM_RELEASE, Pointer, ProtectError,
-    ProtectRequest, ResetAfter, UnlockError, Win32Code,
+    AllocRequest, CopyError, FreeError, FreeRequest, LockError, MEM_RELEASE, Pointer, ProtectError,
+    ProtectRequest, ReadMemoryError, ResetAfter, UnlockError, Win32Code, WriteMemoryError,
+    WriteWatchError,
 };
 
-use crate::api::process::CURRENT_PROCESS;
+use crate::api::threads::is_process;
 use crate::api::{Call, Stop};
 use crate::watch::Watch;
-
-/// `TRUE`.
-const TRUE: u32 = 1;
 
 /// `VirtualAlloc`: reserves, commits or resets pages and returns the address of the first.
 pub(super) fn virtual_alloc<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
@@ -81,7 +79,7 @@ pub(super) fn virtual_lock<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop
     let locked = machine
         .vmm
         .lock(&mut machine.mmu, caller, LinearAddr::new(address), size);
-    Ok(truth(call, locked.map_err(LockError::win32_code)))
+    Ok(call.truth(locked.map_err(LockError::win32_code)))
 }
 
 /// `VirtualUnlock`: lets them go again.
@@ -92,7 +90,7 @@ pub(super) fn virtual_unlock<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
     let unlocked = machine
         .vmm
         .unlock(&machine.mmu, caller, LinearAddr::new(address), size);
-    Ok(truth(call, unlocked.map_err(UnlockError::win32_code)))
+    Ok(call.truth(unlocked.map_err(UnlockError::win32_code)))
 }
 
 fn alloc<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 4]) -> u32 {
@@ -129,7 +127,7 @@ fn free<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 3]) -> u32 {
     if let (Ok(()), Some(extent)) = (&freed, extent) {
         machine.note_release(extent, caller.origin);
     }
-    truth(call, freed.map_err(FreeError::win32_code))
+    call.truth(freed.map_err(FreeError::win32_code))
 }
 
 fn protect<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 4]) -> u32 {
@@ -146,10 +144,7 @@ fn protect<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 4]) -> u32 {
     let protected = machine
         .vmm
         .protect_and_store(&mut machine.mmu, caller, &request, old);
-    truth(
-        call,
-        protected.map(|_| ()).map_err(ProtectError::win32_code),
-    )
+    call.truth(protected.map(|_| ()).map_err(ProtectError::win32_code))
 }
 
 fn query<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 3]) -> u32 {
@@ -171,53 +166,63 @@ fn check_process<W: Watch>(call: &Call<'_, W>, process: u32) -> Result<(), Win32
     if !call.machine.vmm.config().profile.has_ex_calls() {
         return Err(Win32Code::CALL_NOT_IMPLEMENTED); // Quirk: win9x-ex-calls.
     }
-    if process == CURRENT_PROCESS {
+    if is_process(call, process) {
         Ok(())
     } else {
         Err(Win32Code::INVALID_HANDLE)
     }
 }
 
-fn truth<W: Watch>(call: &mut Call<'_, W>, result: Result<(), Win32Code>) -> u32 {
-    match result {
-        Ok(()) => TRUE,
-        Err(code) => call.fail(code),
-    }
+/// `GetWriteWatch`: stores the addresses of pages that were written to; 0 is success.
+///
+/// The pointers are the kernel's to check, before any mark is taken away.
+pub(super) fn get_write_watch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    let arguments = call.arguments();
+    Ok(match written_pages(call, arguments) {
+        Ok(()) => 0,
+        Err(code) => watch_failed(call, code),
+    })
 }
 
-/// `GetWriteWatch`: stores the addresses of pages that were written to; 0 is success.
-pub(super) fn get_write_watch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
-    let [flags, base, size_bytes, addresses, count, granularity] = call.arguments();
-    if count == 0 || granularity == 0 || addresses == 0 {
-        return Ok(watch_failed(call, Win32Code::NOACCESS));
-    }
-    let room = call.get_u32(count)?;
-    let reset = match ResetAfter::from_bits(flags) {
-        Ok(reset) => reset,
-        Err(error) => return Ok(watch_failed(call, error.win32_code())),
-    };
+fn written_pages<W: Watch>(call: &mut Call<'_, W>, arguments: [u32; 6]) -> Result<(), Win32Code> {
+    let [flags, base, size_bytes, addresses, count, granularity] = arguments;
     let machine = &mut *call.machine;
-    let process = machine.process;
-    let written = machine.vmm.write_watch(
-        &mut machine.mmu,
-        process,
-        LinearAddr::new(base),
-        size_bytes,
-        reset,
-        room,
-    );
-    let written = match written {
-        Ok(written) => written,
-        Err(error) => return Ok(watch_failed(call, error.win32_code())),
-    };
-    for (page, index) in written.iter().zip(0..) {
-        let at = addresses.wrapping_add(index * 4);
-        call.put_u32(at, page.start().bits())?;
+    let (vmm, mmu, process) = (&mut machine.vmm, &mut machine.mmu, machine.process);
+    let no_access = |_: CopyError| Win32Code::NOACCESS;
+    let [base, addresses, count, granularity] =
+        [base, addresses, count, granularity].map(LinearAddr::new);
+    let reset = ResetAfter::from_bits(flags).map_err(WriteWatchError::win32_code)?;
+    let room = vmm.read_u32(mmu, count).map_err(no_access)?;
+    let room_bytes = room.checked_mul(WORD_BYTES);
+    let room_bytes = room_bytes.ok_or(Win32Code::INVALID_PARAMETER)?;
+    for (place, size_bytes) in [
+        (count, WORD_BYTES),
+        (granularity, WORD_BYTES),
+        (addresses, room_bytes),
+    ] {
+        let probed = vmm.probe_write(mmu, place, size_bytes);
+        probed.map_err(no_access)?;
     }
-    call.put_u32(count, u32::try_from(written.len()).unwrap_or(u32::MAX))?;
-    call.put_u32(granularity, PAGE_SIZE)?;
-    Ok(0)
+    let written = vmm
+        .write_watch(mmu, process, base, size_bytes, reset, room)
+        .map_err(WriteWatchError::win32_code)?;
+    let pages: Vec<u8> = written
+        .iter()
+        .flat_map(|page| page.start().bits().to_le_bytes())
+        .collect();
+    let written = u32::try_from(written.len()).unwrap_or(u32::MAX);
+    for (place, bytes) in [
+        (addresses, pages.as_slice()),
+        (count, &written.to_le_bytes()),
+        (granularity, &PAGE_SIZE.to_le_bytes()),
+    ] {
+        vmm.copy_out(mmu, place, bytes).map_err(no_access)?;
+    }
+    Ok(())
 }
+
+/// The size of a word in bytes.
+const WORD_BYTES: u32 = 4;
 
 /// `ResetWriteWatch`: 0 is success.
 pub(super) fn reset_write_watch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
@@ -245,36 +250,98 @@ fn watch_failed<W: Watch>(call: &mut Call<'_, W>, code: Win32Code) -> u32 {
 /// `ReadProcessMemory`, of the program itself.
 pub(super) fn read_process_memory<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, from, to, len_bytes, done] = call.arguments();
-    copy(call, process, [from, to, len_bytes, done])
+    Ok(copied(call, process, done, len_bytes, |call| {
+        read_process(call, from, to, len_bytes)
+    }))
 }
 
 /// `WriteProcessMemory`, of the program itself.
 pub(super) fn write_process_memory<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, to, from, len_bytes, done] = call.arguments();
-    copy(call, process, [from, to, len_bytes, done])
+    Ok(copied(call, process, done, len_bytes, |call| {
+        write_process(call, to, from, len_bytes)
+    }))
 }
 
-fn copy<W: Watch>(call: &mut Call<'_, W>, process: u32, place: [u32; 4]) -> Result<u32, Stop> {
-    let [from, to, len_bytes, done] = place;
-    if process != CURRENT_PROCESS {
-        return Ok(call.fail(Win32Code::INVALID_HANDLE));
+/// Copies memory, and stores how much of it was copied if the program wants to know: all or nothing.
+fn copied<W: Watch>(
+    call: &mut Call<'_, W>,
+    process: u32,
+    done: u32,
+    len_bytes: u32,
+    copy: impl FnOnce(&mut Call<'_, W>) -> Result<(), Win32Code>,
+) -> u32 {
+    if done != 0
+        && let Err(code) = call.probe_out(done, WORD_BYTES)
+    {
+        return call.fail(code);
     }
-    let machine = &mut *call.machine;
-    let (source, target) = (LinearAddr::new(from), LinearAddr::new(to));
-    let readable = machine.vmm.probe_read(&mut machine.mmu, source, len_bytes);
-    let writable = machine.vmm.probe_write(&mut machine.mmu, target, len_bytes);
-    if readable.is_err() || writable.is_err() {
-        return Ok(call.fail(if writable.is_err() {
-            Win32Code::NOACCESS
-        } else {
-            Win32Code::PARTIAL_COPY
-        }));
-    }
-    call.move_bytes(to, from, len_bytes)?;
+    let result = if is_process(call, process) {
+        copy(call)
+    } else {
+        Err(Win32Code::INVALID_HANDLE)
+    };
     if done != 0 {
-        call.put_u32(done, len_bytes)?;
+        let count = if result.is_ok() { len_bytes } else { 0 };
+        // It was there just now; if its page cannot be had any more nobody is told, as on Windows.
+        _ = call.copy_out(done, &count.to_le_bytes());
     }
-    Ok(TRUE)
+    call.truth(result)
+}
+
+/// How much is copied at a time, in bytes.
+const CHUNK_BYTES: u32 = 1 << 16;
+
+/// Returns the pieces of a range: where each begins, from the start of the range, and its length.
+fn pieces(len_bytes: u32) -> impl Iterator<Item = (u32, u32)> {
+    let starts = (0..len_bytes).step_by(CHUNK_BYTES as usize);
+    starts.map(move |start| (start, CHUNK_BYTES.min(len_bytes - start)))
+}
+
+fn read_process<W: Watch>(
+    call: &mut Call<'_, W>,
+    from: u32,
+    to: u32,
+    len_bytes: u32,
+) -> Result<(), Win32Code> {
+    let machine = &mut *call.machine;
+    let (vmm, mmu, process) = (&mut machine.vmm, &mut machine.mmu, machine.process);
+    let (source, target) = (LinearAddr::new(from), LinearAddr::new(to));
+    let writable = vmm.probe_write(mmu, target, len_bytes);
+    writable.map_err(|_| Win32Code::NOACCESS)?;
+    let readable = vmm.probe_read(mmu, source, len_bytes);
+    readable.map_err(|_| Win32Code::PARTIAL_COPY)?;
+    for (start, len) in pieces(len_bytes) {
+        let mut piece = vec![0; len as usize];
+        vmm.read_process_memory(mmu, process, source.wrapping_add(start), &mut piece)
+            .map_err(ReadMemoryError::win32_code)?;
+        let put = vmm.copy_out(mmu, target.wrapping_add(start), &piece);
+        put.map_err(|_| Win32Code::NOACCESS)?;
+    }
+    Ok(())
+}
+
+fn write_process<W: Watch>(
+    call: &mut Call<'_, W>,
+    to: u32,
+    from: u32,
+    len_bytes: u32,
+) -> Result<(), Win32Code> {
+    let machine = &mut *call.machine;
+    let (vmm, mmu, process) = (&mut machine.vmm, &mut machine.mmu, machine.process);
+    let (source, target) = (LinearAddr::new(from), LinearAddr::new(to));
+    vmm.check_process_write(mmu, process, target, len_bytes)
+        .map_err(WriteMemoryError::win32_code)?;
+    let readable = vmm.probe_read(mmu, source, len_bytes);
+    readable.map_err(|_| Win32Code::PARTIAL_COPY)?;
+    for (start, len) in pieces(len_bytes) {
+        let mut piece = vec![0; len as usize];
+        let got = vmm.copy_in(mmu, source.wrapping_add(start), &mut piece);
+        got.map_err(|_| Win32Code::PARTIAL_COPY)?;
+        vmm.write_process_memory(mmu, process, target.wrapping_add(start), &piece)
+            .map_err(WriteMemoryError::win32_code)?;
+    }
+    Ok(())
 }
 
 /// `IsBadReadPtr`: returns whether memory cannot be read.

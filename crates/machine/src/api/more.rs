@@ -4,15 +4,12 @@ use pagefault_cpu::Reg;
 use pagefault_vmm::mmu::{FrameNumber, LinearAddr};
 use pagefault_vmm::{PhysicalError, Win32Code, Window};
 
-use crate::api::process::CURRENT_PROCESS;
 use crate::api::text::{Ansi, Text};
-use crate::api::threads::NS_PER_MS;
-use crate::api::{Call, Modules, Stop};
+use crate::api::threads::{NS_PER_MS, is_process};
+use crate::api::{Call, Modules, Stop, TRUE};
 use crate::error::MOD_NOT_FOUND;
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// Nanoseconds of a step of a `FILETIME`.
 const NS_PER_STEP: u64 = 100;
 
@@ -171,7 +168,7 @@ pub(super) fn get_large_page_minimum<W: Watch>(call: &mut Call<'_, W>) -> Result
 /// `AllocateUserPhysicalPages`
 pub(super) fn allocate_physical<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, count_place, array] = call.arguments();
-    if process != CURRENT_PROCESS {
+    if !is_process(call, process) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     let count = call
@@ -203,7 +200,7 @@ const MAX_PAGES: u32 = 1 << 20;
 /// `FreeUserPhysicalPages`
 pub(super) fn free_physical<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, count_place, array] = call.arguments();
-    if process != CURRENT_PROCESS {
+    if !is_process(call, process) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     let count = call

@@ -3,13 +3,11 @@
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{ALLOCATION_GRANULARITY, Win32Code};
 
-use crate::api::process::CURRENT_PROCESS;
 use crate::api::text::Text;
-use crate::api::{Call, Stop};
+use crate::api::threads::is_process;
+use crate::api::{Call, Stop, TRUE};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `PROCESSOR_INTEL_PENTIUM`.
 const PROCESSOR_TYPE: u32 = 586;
 /// Processor level (family) 6 and revision (model and stepping) in one dword.
@@ -55,7 +53,7 @@ pub(super) fn get_windows_directory<W: Watch, T: Text>(
 /// `GetProcessWorkingSetSize`.
 pub(super) fn get_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, minimum, maximum] = call.arguments();
-    if process != CURRENT_PROCESS {
+    if !is_process(call, process) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     let limits = call.machine.vmm.working_set(call.machine.process).limits;
@@ -67,7 +65,7 @@ pub(super) fn get_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> 
 /// `SetProcessWorkingSetSize`.
 pub(super) fn set_process_working_set_size<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [process, minimum, maximum] = call.arguments();
-    if process != CURRENT_PROCESS {
+    if !is_process(call, process) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     let machine = &mut *call.machine;

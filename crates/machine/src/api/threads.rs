@@ -5,7 +5,7 @@ use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 
 use crate::api::process::CURRENT_PROCESS;
 use crate::api::sync::opened;
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::context::{Context, Parts};
 use crate::error::{NO_SYSTEM_RESOURCES, TOO_MANY_SUSPENDS};
 use crate::layout::PROCESS_ID;
@@ -17,8 +17,6 @@ use crate::spawn::Start;
 use crate::thread::{Awaited, ThreadId, Wait};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// The pseudo handle of the current thread.
 const CURRENT_THREAD: u32 = u32::MAX - 1;
 /// `CREATE_SUSPENDED`
@@ -53,7 +51,7 @@ pub(super) fn create_remote_thread<W: Watch>(call: &mut Call<'_, W>) -> Result<u
         flags,
         id_place,
     ] = call.arguments();
-    if process != CURRENT_PROCESS {
+    if !is_process(call, process) {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     }
     create(call, [stack, function, parameter, flags, id_place])

@@ -121,22 +121,7 @@ impl Vmm {
         bytes: &[u8],
     ) -> Result<(), WriteMemoryError> {
         let size_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        if size_bytes == 0 {
-            return Ok(());
-        }
-        let wraps = WriteMemoryError::Wraps {
-            address,
-            size_bytes,
-        };
-        let pages = PageRange::touched(address, size_bytes).ok_or(wraps)?;
-        let mut lifted = Vec::new();
-        for page in pages.pages() {
-            match self.write_access(mmu, process, page) {
-                Some(Lift::No) => {}
-                Some(Lift::To(rights, protection)) => lifted.push((page, rights, protection)),
-                None => return Err(WriteMemoryError::NotWritable { page }),
-            }
-        }
+        let lifted = self.pages_to_lift(mmu, process, address, size_bytes)?;
         for &(page, rights, protection) in &lifted {
             self.reprotect(mmu, process, page, protection.with_rights(rights));
         }
@@ -145,6 +130,55 @@ impl Vmm {
             self.reprotect(mmu, process, page, protection);
         }
         written.map_err(WriteMemoryError::Partial)
+    }
+
+    /// Checks that [`Vmm::write_process_memory`] may write to a range, for a caller that writes it
+    /// piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteMemoryError::NotWritable`], [`WriteMemoryError::Wraps`]; nothing has changed.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such process.
+    pub fn check_process_write<O: Observer>(
+        &self,
+        mmu: &Mmu<O>,
+        process: ProcessId,
+        address: LinearAddr,
+        size_bytes: u32,
+    ) -> Result<(), WriteMemoryError> {
+        self.pages_to_lift(mmu, process, address, size_bytes)
+            .map(|_| ())
+    }
+
+    /// Returns the pages of a range whose protection must be lifted for a write: to which rights,
+    /// and what it is.
+    fn pages_to_lift<O: Observer>(
+        &self,
+        mmu: &Mmu<O>,
+        process: ProcessId,
+        address: LinearAddr,
+        size_bytes: u32,
+    ) -> Result<Vec<(PageNumber, Rights, Protection)>, WriteMemoryError> {
+        let mut lifted = Vec::new();
+        if size_bytes == 0 {
+            return Ok(lifted);
+        }
+        let wraps = WriteMemoryError::Wraps {
+            address,
+            size_bytes,
+        };
+        let pages = PageRange::touched(address, size_bytes).ok_or(wraps)?;
+        for page in pages.pages() {
+            match self.write_access(mmu, process, page) {
+                Some(Lift::No) => {}
+                Some(Lift::To(rights, protection)) => lifted.push((page, rights, protection)),
+                None => return Err(WriteMemoryError::NotWritable { page }),
+            }
+        }
+        Ok(lifted)
     }
 
     /// Returns how a page is to be written to, or `None` if it is not.
