@@ -58,6 +58,8 @@ pub(crate) mod teb {
     pub(crate) const DEALLOCATION_STACK: u32 = 0xE0C;
     /// `TlsSlots`: 64 thread-local values.
     pub(crate) const TLS_SLOTS: u32 = 0xE10;
+    /// `errno` of the C library, behind all that Windows has in a TEB: `system/msvcrt.asm`.
+    pub(crate) const ERRNO: u32 = 0xFF0;
 }
 
 /// Fields of the PEB, as offsets.

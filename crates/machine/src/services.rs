@@ -24,10 +24,6 @@ pub(crate) struct Services {
     pub(crate) standard: [u32; 3],
     /// Sections that have a name.
     pub(crate) sections: BTreeMap<String, SectionId>,
-    /// What `rand` goes on from.
-    pub(crate) seed: u32,
-    /// Where `strtok` goes on.
-    pub(crate) token: u32,
     /// Buffers that functions of the C library return, by name of the function.
     pub(crate) buffers: BTreeMap<&'static str, u32>,
     /// What has been asked for by `FindFirstFile`, by handle.
@@ -50,8 +46,6 @@ pub(crate) struct SavedServices {
     environment: Variables,
     standard: [u32; 3],
     sections: BTreeMap<String, SectionId>,
-    seed: u32,
-    token: u32,
     buffers: BTreeMap<&'static str, u32>,
     searches: BTreeMap<u32, Search>,
 }
@@ -68,8 +62,6 @@ impl SavedServices {
             arguments: _,
             standard,
             sections,
-            seed,
-            token,
             buffers,
             searches,
         } = services;
@@ -80,8 +72,6 @@ impl SavedServices {
             environment: environment.clone(),
             standard: *standard,
             sections: sections.clone(),
-            seed: *seed,
-            token: *token,
             buffers: buffers.clone(),
             searches: searches.clone(),
         })
@@ -95,8 +85,6 @@ impl SavedServices {
         services.environment = self.environment.clone();
         services.standard = self.standard;
         services.sections = self.sections.clone();
-        services.seed = self.seed;
-        services.token = self.token;
         services.buffers = self.buffers.clone();
         services.searches = self.searches.clone();
         Some(())
@@ -119,8 +107,6 @@ impl Services {
             arguments: arguments.to_owned(),
             standard: STANDARD_HANDLES,
             sections: BTreeMap::new(),
-            seed: 1,
-            token: 0,
             buffers: BTreeMap::new(),
             searches: BTreeMap::new(),
         }

@@ -99,7 +99,14 @@ pub(crate) struct Thread {
     pub(crate) own_handle: Option<u32>,
     /// What `SetThreadStackGuarantee` has set, in bytes.
     pub(crate) stack_guarantee: u32,
+    /// What `rand` goes on from.
+    pub(crate) seed: u32,
+    /// Where `strtok` goes on.
+    pub(crate) token: u32,
 }
+
+/// What `rand` begins with in every thread.
+const FIRST_SEED: u32 = 1;
 
 impl Thread {
     /// Returns a thread that is ready to run.
@@ -120,6 +127,8 @@ impl Thread {
             leaving: None,
             own_handle: None,
             stack_guarantee: 0,
+            seed: FIRST_SEED,
+            token: 0,
         }
     }
 

@@ -12,7 +12,7 @@ pub(super) mod string;
 pub(super) mod time;
 
 use crate::api::{Call, Stop};
-use crate::system::SystemCode;
+use crate::layout::teb;
 use crate::watch::Watch;
 
 /// `EOF`, and what many functions return on failure.
@@ -31,10 +31,14 @@ mod errno {
 }
 
 impl<W: Watch> Call<'_, W> {
+    /// Returns where `errno` of the thread that calls is.
+    fn errno_place(&self) -> u32 {
+        self.machine.threads.current().teb.wrapping_add(teb::ERRNO)
+    }
+
     /// Sets `errno`.
     fn set_errno(&mut self, value: u32) -> Result<(), Stop> {
-        let place = SystemCode::get().datum("crt_errno");
-        self.put_u32(place, value)
+        self.put_u32(self.errno_place(), value)
     }
 
     /// Returns the address of a buffer that a function keeps between its calls.

@@ -14,6 +14,10 @@ ToControl            proto C :DWORD
 STREAMS         equ 20
 FILE_BYTES      equ 32
 MAX_AT_EXIT     equ 1024
+; Fields of the TEB: its own address, and two that only the C library knows (layout.rs).
+TEB_SELF        equ 18h
+TEB_ERRNO       equ 0FF0h
+TEB_DOS_ERRNO   equ 0FF4h
 MAX_SIGNAL      equ 32
 SIGABRT         equ 22
 SIG_ERR         equ -1
@@ -41,8 +45,6 @@ _iob    label   dword
 index = index+1
         endm
 
-crt_errno       dd 0
-crt_doserrno    dd 0
 __argc          dd 0
 __argv          dd 0
 __wargv         dd 0
@@ -118,8 +120,17 @@ name    proc    C
 name    endp
         endm
 
-        address _errno, crt_errno
-        address __doserrno, crt_doserrno
+; Functions that return the address of a field of the TEB.
+field   macro   name:req, place:req
+name    proc    C
+        mov     eax, fs:[TEB_SELF]
+        add     eax, place
+        ret
+name    endp
+        endm
+
+        field   _errno, TEB_ERRNO
+        field   __doserrno, TEB_DOS_ERRNO
         address __p__iob, _iob
         address __p___argc, __argc
         address __p___argv, __argv
@@ -221,7 +232,8 @@ _cexit  endp
 signal  proc    C number:DWORD, handler:DWORD
         mov     ecx, number
         .if     ecx >= MAX_SIGNAL
-            mov crt_errno, 22
+            mov ecx, fs:[TEB_SELF]
+            mov dword ptr [ecx+TEB_ERRNO], 22
             mov eax, SIG_ERR
             ret
         .endif

@@ -322,10 +322,10 @@ pub(in crate::api) fn abs<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop>
     Ok(value.cast_signed().unsigned_abs())
 }
 
-/// `srand`.
+/// `srand`: for the thread that calls.
 pub(in crate::api) fn srand<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [seed] = call.arguments();
-    call.machine.services.seed = seed;
+    call.machine.threads.current_mut().seed = seed;
     Ok(0)
 }
 
@@ -335,7 +335,7 @@ pub(in crate::api) fn rand<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop
     const ADDEND: u32 = 2_531_011;
     const SHIFT: u32 = 16;
     const MAXIMUM: u32 = 0x7FFF;
-    let seed = &mut call.machine.services.seed;
+    let seed = &mut call.machine.threads.current_mut().seed;
     *seed = seed.wrapping_mul(FACTOR).wrapping_add(ADDEND);
     Ok(*seed >> SHIFT & MAXIMUM)
 }

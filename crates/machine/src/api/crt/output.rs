@@ -262,8 +262,7 @@ pub(in crate::api) fn fwrite<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, St
 /// `perror`: a text, and what `errno` means.
 pub(in crate::api) fn perror<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [string] = call.arguments();
-    let place = crate::system::SystemCode::get().datum("crt_errno");
-    let number = call.get_u32(place)?;
+    let number = call.get_u32(call.errno_place())?;
     let mut line = Vec::new();
     if string != 0 {
         let text = call.characters::<Ansi>(string)?;

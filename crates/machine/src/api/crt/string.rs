@@ -220,11 +220,11 @@ pub(in crate::api) fn strpbrk<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Resu
     ))
 }
 
-/// `strtok`: goes on where it was if the string is NULL.
+/// `strtok`: goes on where it was in the thread that calls if the string is NULL.
 pub(in crate::api) fn strtok<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [string, set] = call.arguments();
     let string = if string == 0 {
-        call.machine.services.token
+        call.machine.threads.current().token
     } else {
         string
     };
@@ -235,19 +235,15 @@ pub(in crate::api) fn strtok<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Resul
     let set = read::<W, T>(call, set)?;
     let start = text.iter().take_while(|unit| set.contains(unit)).count();
     let rest = text.get(start..).unwrap_or_default();
-    if rest.is_empty() {
-        call.machine.services.token = place::<T>(string, Some(start));
-        return Ok(0);
-    }
     let len = rest.iter().take_while(|unit| !set.contains(unit)).count();
-    let end = place::<T>(string, Some(start + len));
+    let mut next = place::<T>(string, Some(start + len));
     if start + len < text.len() {
-        call.put_characters::<T>(end, &[])?;
-        call.machine.services.token = end.wrapping_add(T::BYTES);
-    } else {
-        call.machine.services.token = end;
+        call.put_characters::<T>(next, &[])?;
+        next = next.wrapping_add(T::BYTES);
     }
-    Ok(place::<T>(string, Some(start)))
+    call.machine.threads.current_mut().token = next;
+    let token = (!rest.is_empty()).then_some(start);
+    Ok(place::<T>(string, token))
 }
 
 /// `_strdup`.
