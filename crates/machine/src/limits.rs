@@ -15,6 +15,12 @@ pub(crate) const QUEUED_CALLS: usize = 1 << 16;
 pub(crate) const OPEN_FILES: usize = 512;
 /// The most names that all open searches hold together.
 pub(crate) const FOUND_FILES: usize = 1 << 18;
+/// The largest file that `CopyFile` copies, in bytes: the host does it within one call.
+pub(crate) const COPIED_BYTES: usize = 1 << 28;
+/// The most characters that a call of the `scanf` family takes.
+pub(crate) const SCANNED_CHARACTERS: u32 = 1 << 22;
+/// The longest number that it reads, in characters: more than the longest `double` in full.
+pub(crate) const NUMBER_CHARACTERS: usize = 512;
 /// The longest name of an object or a section, in characters: `MAX_PATH`.
 pub(crate) const NAME_CHARACTERS: usize = 260;
 /// The most allocations of which it is remembered who released them.

@@ -1,5 +1,7 @@
 //! The streams of the C library, with their buffers and text mode.
 
+use std::collections::VecDeque;
+
 /// The number of streams: what `_iob` has room for.
 pub(crate) const STREAM_COUNT: usize = 20;
 /// How much a stream collects before it writes, in bytes.
@@ -47,6 +49,28 @@ bitflags::bitflags! {
     }
 }
 
+/// A byte that was put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Taken {
+    byte: u8,
+    /// How many bytes of the device it was: a line end of text is two.
+    len: usize,
+}
+
+/// Whether a text has ended where Ctrl-Z stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TextEnd {
+    NotMet,
+    Met,
+}
+
+/// Whether a device may have more than was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    Perhaps,
+    No,
+}
+
 /// A stream that is open.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
@@ -55,8 +79,14 @@ pub(crate) struct Stream {
     pub(crate) buffering: Buffering,
     /// Written, and not passed on yet.
     pending: Vec<u8>,
-    /// Read, and not taken yet; the next byte is last.
-    ahead: Vec<u8>,
+    /// Put back, the next one last.
+    put_back: Vec<Taken>,
+    /// Read and not taken yet, as the device gave it.
+    ahead: VecDeque<u8>,
+    /// How many bytes of the device the last one taken was.
+    last_len: usize,
+    /// A text that ends before its device does.
+    text: TextEnd,
     pub(crate) flags: StreamFlags,
 }
 
@@ -67,7 +97,10 @@ impl Stream {
             translation,
             buffering: Buffering::Full,
             pending: Vec::new(),
-            ahead: Vec::new(),
+            put_back: Vec::new(),
+            ahead: VecDeque::new(),
+            last_len: 1,
+            text: TextEnd::NotMet,
             flags: StreamFlags::empty(),
         }
     }
@@ -104,25 +137,53 @@ impl Stream {
         translated(&std::mem::take(&mut self.pending), self.translation)
     }
 
-    /// Returns the next byte that was read ahead.
-    pub(crate) fn next_ahead(&mut self) -> Option<u8> {
-        self.ahead.pop()
+    /// Returns the next byte that was read ahead, translated. Of a line end whose second half may
+    /// still come nothing is taken.
+    pub(crate) fn next_ahead(&mut self, more: More) -> Option<u8> {
+        if let Some(taken) = self.put_back.pop() {
+            self.last_len = taken.len;
+            return Some(taken.byte);
+        }
+        if self.has_ended() {
+            return None;
+        }
+        let first = *self.ahead.front()?;
+        let (byte, len) = match (self.translation, first, self.ahead.get(1)) {
+            (Translation::Text, CONTROL_Z, _) => {
+                self.text = TextEnd::Met;
+                return None;
+            }
+            (Translation::Text, b'\r', Some(b'\n')) => (b'\n', 2),
+            (Translation::Text, b'\r', None) if more == More::Perhaps => return None,
+            _ => (first, 1),
+        };
+        self.ahead.drain(..len);
+        self.last_len = len;
+        Some(byte)
     }
 
-    /// Returns how many bytes were read ahead.
+    /// Returns whether nothing more is read, whatever the device has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.translation == Translation::Text && self.text == TextEnd::Met
+    }
+
+    /// Returns how many bytes of the device were read ahead.
     pub(crate) fn ahead_count(&self) -> usize {
-        self.ahead.len()
+        let put_back: usize = self.put_back.iter().map(|taken| taken.len).sum();
+        self.ahead.len() + put_back
     }
 
-    /// Forgets what was read ahead.
+    /// Forgets what was read ahead, and that a text had ended.
     pub(crate) fn drop_ahead(&mut self) {
+        self.put_back.clear();
         self.ahead.clear();
+        self.text = TextEnd::NotMet;
         self.flags -= StreamFlags::AT_END;
     }
 
     /// Puts a byte back, to be read next; `None` if the buffer has no room.
     pub(crate) fn put_back(&mut self, byte: u8) -> Option<()> {
-        if self.ahead.len() >= BUFFER_BYTES {
+        if self.ahead_count() >= BUFFER_BYTES {
             return None;
         }
         self.unread(byte);
@@ -131,24 +192,14 @@ impl Stream {
 
     /// Puts a byte back that was taken just now, to be read next.
     pub(crate) fn unread(&mut self, byte: u8) {
-        self.ahead.push(byte);
+        let len = std::mem::replace(&mut self.last_len, 1);
+        self.put_back.push(Taken { byte, len });
         self.flags -= StreamFlags::AT_END;
     }
 
     /// Takes bytes that were read from the device.
     pub(crate) fn fill(&mut self, bytes: &[u8]) {
-        let mut taken: Vec<u8> = match self.translation {
-            Translation::Binary => bytes.to_vec(),
-            Translation::Text => bytes
-                .iter()
-                .copied()
-                .take_while(|&byte| byte != CONTROL_Z)
-                .filter(|&byte| byte != b'\r')
-                .collect(),
-        };
-        taken.reverse();
-        taken.extend(&self.ahead);
-        self.ahead = taken;
+        self.ahead.extend(bytes);
     }
 }
 
@@ -233,7 +284,7 @@ mod tests {
         let put = std::iter::from_fn(|| stream.put_back(b'x'));
 
         assert_eq!(put.count(), BUFFER_BYTES);
-        assert_eq!(stream.next_ahead(), Some(b'x'));
+        assert_eq!(stream.next_ahead(More::No), Some(b'x'));
         assert_eq!(stream.put_back(b'y'), Some(()));
     }
 
@@ -241,9 +292,32 @@ mod tests {
     fn line_ends_are_translated_both_ways() {
         let mut stream = Stream::new(Device::Input, Translation::Text);
 
-        stream.fill(b"a\r\nb\x1Ac");
+        stream.fill(b"a\r\nb\rc\r");
 
-        let read: Vec<u8> = std::iter::from_fn(|| stream.next_ahead()).collect();
-        assert_eq!(read, b"a\nb");
+        let first = std::iter::from_fn(|| stream.next_ahead(More::Perhaps));
+        assert_eq!(first.collect::<Vec<u8>>(), b"a\nb\rc");
+        assert_eq!(stream.ahead_count(), 1);
+        stream.fill(b"\n\r");
+        assert_eq!(stream.next_ahead(More::No), Some(b'\n'));
+        stream.unread(b'\n');
+        assert_eq!(stream.ahead_count(), 3);
+        let rest = std::iter::from_fn(|| stream.next_ahead(More::No));
+        assert_eq!(rest.collect::<Vec<u8>>(), b"\n\r");
+    }
+
+    #[test]
+    fn a_text_ends_at_its_control_z_until_the_position_is_set() {
+        let mut stream = Stream::new(Device::Input, Translation::Text);
+
+        stream.fill(b"a\x1Ab");
+
+        assert_eq!(stream.next_ahead(More::Perhaps), Some(b'a'));
+        assert_eq!(stream.next_ahead(More::Perhaps), None);
+        stream.fill(b"c");
+        assert!(stream.has_ended());
+        assert_eq!(stream.next_ahead(More::No), None);
+        stream.drop_ahead();
+        stream.fill(b"c");
+        assert_eq!(stream.next_ahead(More::No), Some(b'c'));
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::api::crt::EOF;
 use crate::api::crt::number::{integer, is_space};
-use crate::api::crt::stream::stream_at;
+use crate::api::crt::stream::{Sink, stream_at};
 use crate::api::text::Ansi;
 use crate::api::{Call, Stop};
 use crate::decimal;
+use crate::limits::{NUMBER_CHARACTERS, SCANNED_CHARACTERS};
 use crate::watch::Watch;
 
 /// Where the characters come from.
@@ -70,6 +71,14 @@ enum Matched {
     No,
     /// The input has ended before it.
     Ended,
+}
+
+/// What stands behind a text in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Terminator {
+    /// Nothing: `%c`.
+    None,
+    Zero,
 }
 
 struct Scan<'a, 'b, W: Watch> {
@@ -150,7 +159,11 @@ impl<'a, 'b, W: Watch> Scan<'a, 'b, W> {
         })
     }
 
+    /// Looks at the next character. Behind as many as a call takes at most the input has ended.
     fn peek(&mut self) -> Result<Option<u8>, Stop> {
+        if self.taken >= SCANNED_CHARACTERS {
+            return Ok(None);
+        }
         if self.peeked.is_none() {
             self.peeked = match &mut self.source {
                 Source::Text { bytes, next } => {
@@ -176,14 +189,14 @@ impl<'a, 'b, W: Watch> Scan<'a, 'b, W> {
         Ok(())
     }
 
-    /// Takes characters that belong to a field.
+    /// Takes characters that belong to a number.
     fn field(
         &mut self,
         width: usize,
         belongs: impl Fn(&[u8], u8) -> bool,
     ) -> Result<Vec<u8>, Stop> {
         let mut field = Vec::new();
-        while field.len() < width {
+        while field.len() < width.min(NUMBER_CHARACTERS) {
             match self.peek()? {
                 Some(byte) if belongs(&field, byte) => {
                     field.push(byte);
@@ -195,44 +208,78 @@ impl<'a, 'b, W: Watch> Scan<'a, 'b, W> {
         Ok(field)
     }
 
+    /// Takes characters that belong to a text, on their way to the program; returns how many. If
+    /// none comes, nothing is stored.
+    fn text(
+        &mut self,
+        conversion: &Conversion,
+        width: usize,
+        end: Terminator,
+        belongs: impl Fn(u8) -> bool,
+    ) -> Result<usize, Stop> {
+        let mut sink = None;
+        let mut count = 0;
+        while count < width {
+            let Some(byte) = self.peek()?.filter(|&byte| belongs(byte)) else {
+                break;
+            };
+            let sink = match &mut sink {
+                Some(sink) => sink,
+                none => none.insert(Sink::to(self.place(conversion)?)),
+            };
+            sink.push(self.call, byte)?;
+            self.advance();
+            count += 1;
+        }
+        if let Some(mut sink) = sink {
+            if end == Terminator::Zero {
+                sink.push(self.call, 0)?;
+            }
+            sink.flush(self.call)?;
+        }
+        Ok(count)
+    }
+
     fn convert(&mut self, conversion: &Conversion) -> Result<Matched, Stop> {
         if !matches!(conversion.letter, b'c' | b'C' | b'[' | b'n') {
             self.skip_spaces()?;
         }
         if conversion.letter == b'n' {
             let count = u64::from(self.taken).to_le_bytes();
+            // It is no value of the input.
+            let stored = self.stored;
             self.store(conversion, &count[..len_bytes(conversion.size)])?;
-            self.stored = self.stored.saturating_sub(1);
+            self.stored = stored;
             return Ok(Matched::Yes);
         }
         if self.peek()?.is_none() {
             return Ok(Matched::Ended);
         }
         let width = conversion.width;
-        match conversion.letter {
+        let taken = match conversion.letter {
             b'c' | b'C' => {
                 let count = if width == usize::MAX { 1 } else { width };
-                let field = self.field(count, |_, _| true)?;
-                if field.len() < count {
+                let taken = self.text(conversion, count, Terminator::None, |_| true)?;
+                if taken < count {
                     return Ok(Matched::Ended);
                 }
-                self.store(conversion, &field)?;
+                taken
             }
             b's' | b'S' => {
-                let field = self.field(width, |_, byte| !is_space(byte))?;
-                self.store_string(conversion, field)?;
+                self.text(conversion, width, Terminator::Zero, |byte| !is_space(byte))?
             }
             b'[' => {
                 let set = &conversion.set;
-                let field = self.field(width, |_, byte| set[usize::from(byte)])?;
-                if field.is_empty() {
-                    return Ok(Matched::No);
-                }
-                self.store_string(conversion, field)?;
+                let belongs = |byte| set[usize::from(byte)];
+                self.text(conversion, width, Terminator::Zero, belongs)?
             }
             b'e' | b'f' | b'g' | b'E' | b'G' => return self.floating(conversion),
             _ => return self.integer(conversion),
+        };
+        if taken == 0 {
+            return Ok(Matched::No);
         }
+        self.stored += u32::from(conversion.is_stored);
         Ok(Matched::Yes)
     }
 
@@ -294,20 +341,22 @@ impl<'a, 'b, W: Watch> Scan<'a, 'b, W> {
         Ok(Matched::Yes)
     }
 
-    fn store_string(&mut self, conversion: &Conversion, mut field: Vec<u8>) -> Result<(), Stop> {
-        field.push(0);
-        self.store(conversion, &field)
+    fn store(&mut self, conversion: &Conversion, bytes: &[u8]) -> Result<(), Stop> {
+        if let Some(addr) = self.place(conversion)? {
+            self.call.put_bytes(addr, bytes)?;
+            self.stored += 1;
+        }
+        Ok(())
     }
 
-    fn store(&mut self, conversion: &Conversion, bytes: &[u8]) -> Result<(), Stop> {
+    /// Returns where a value goes: the next pointer of the list; `None` if it is not stored.
+    fn place(&mut self, conversion: &Conversion) -> Result<Option<u32>, Stop> {
         if !conversion.is_stored {
-            return Ok(());
+            return Ok(None);
         }
         let addr = self.call.get_u32(self.list)?;
         self.list = self.list.wrapping_add(4);
-        self.call.put_bytes(addr, bytes)?;
-        self.stored += 1;
-        Ok(())
+        Ok(Some(addr))
     }
 }
 

@@ -10,7 +10,9 @@ use crate::console;
 use crate::error::{FILE_EXISTS, FILE_NOT_FOUND, PATH_NOT_FOUND, TOO_MANY_OPEN_FILES};
 use crate::files::{Creation, FilePath};
 use crate::services::FileUse;
-use crate::stdio::{Buffering, Device, STREAM_COUNT, Stream, StreamFlags, Translation, translated};
+use crate::stdio::{
+    Buffering, Device, More, STREAM_COUNT, Stream, StreamFlags, Translation, translated,
+};
 use crate::system::SystemCode;
 use crate::watch::Watch;
 
@@ -106,27 +108,35 @@ impl<W: Watch> Call<'_, W> {
 
     /// Returns the next byte of a stream.
     pub(super) fn next_byte(&mut self, index: usize) -> Result<Option<u8>, Stop> {
-        let Some(stream) = self.machine.services.streams.get(index) else {
-            return Ok(None);
-        };
-        if let Some(byte) = stream.next_ahead() {
-            return Ok(Some(byte));
+        loop {
+            let Some(stream) = self.machine.services.streams.get(index) else {
+                return Ok(None);
+            };
+            if let Some(byte) = stream.next_ahead(More::Perhaps) {
+                return Ok(Some(byte));
+            }
+            if !stream.flags.contains(StreamFlags::READ) {
+                stream.flags |= StreamFlags::FAILED;
+                return Ok(None);
+            }
+            if stream.has_ended() {
+                stream.flags |= StreamFlags::AT_END;
+                return Ok(None);
+            }
+            let device = stream.device;
+            // What was asked should be seen before the answer is waited for.
+            self.flush_stream(if device == Device::Input { 1 } else { index })?;
+            let read = self.read_device(device, READ_BYTES);
+            let Some(stream) = self.machine.services.streams.get(index) else {
+                return Ok(None);
+            };
+            stream.fill(&read);
+            if read.is_empty() {
+                let next = stream.next_ahead(More::No);
+                stream.flags.set(StreamFlags::AT_END, next.is_none());
+                return Ok(next);
+            }
         }
-        if !stream.flags.contains(StreamFlags::READ) {
-            stream.flags |= StreamFlags::FAILED;
-            return Ok(None);
-        }
-        let device = stream.device;
-        // What was asked should be seen before the answer is waited for.
-        self.flush_stream(if device == Device::Input { 1 } else { index })?;
-        let read = self.read_device(device, READ_BYTES);
-        let Some(stream) = self.machine.services.streams.get(index) else {
-            return Ok(None);
-        };
-        stream.fill(&read);
-        let next = stream.next_ahead();
-        stream.flags.set(StreamFlags::AT_END, next.is_none());
-        Ok(next)
     }
 
     /// Reads what a device has, at most `limit` bytes; none at its end.
@@ -276,9 +286,9 @@ pub(in crate::api) fn getch<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
 /// `_kbhit`: whether a byte of standard input is there already.
 pub(in crate::api) fn kbhit<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let stream = call.machine.services.streams.get(STDIN);
-    Ok(u32::from(
-        stream.is_some_and(|stream| stream.ahead_count() > 0),
-    ))
+    Ok(u32::from(stream.is_some_and(|stream| {
+        stream.ahead_count() > 0 && !stream.has_ended()
+    })))
 }
 
 /// `ungetc`.
@@ -325,24 +335,29 @@ pub(in crate::api) fn fgets<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
 
 /// Where bytes go that a stream gives: to the program, piece by piece. A file can be longer than
 /// what the host should hold of it.
-struct Sink {
-    /// Where the next piece goes.
-    at: u32,
+pub(super) struct Sink {
+    /// Where the next piece goes; `None` if nobody wants it.
+    at: Option<u32>,
     held: Vec<u8>,
     /// How many bytes came.
-    count: u32,
+    pub(super) count: u32,
 }
 
 impl Sink {
     fn new(buffer: u32) -> Self {
+        Self::to(Some(buffer))
+    }
+
+    /// Returns a sink to a place, or one that drops what comes.
+    pub(super) fn to(place: Option<u32>) -> Self {
         Self {
-            at: buffer,
+            at: place,
             held: Vec::new(),
             count: 0,
         }
     }
 
-    fn push<W: Watch>(&mut self, call: &mut Call<'_, W>, byte: u8) -> Result<(), Stop> {
+    pub(super) fn push<W: Watch>(&mut self, call: &mut Call<'_, W>, byte: u8) -> Result<(), Stop> {
         if self.held.len() >= PART_BYTES as usize {
             self.flush(call)?;
         }
@@ -351,10 +366,12 @@ impl Sink {
         Ok(())
     }
 
-    fn flush<W: Watch>(&mut self, call: &mut Call<'_, W>) -> Result<(), Stop> {
-        call.put_bytes(self.at, &self.held)?;
-        let len = u32::try_from(self.held.len()).unwrap_or(0);
-        self.at = self.at.wrapping_add(len);
+    pub(super) fn flush<W: Watch>(&mut self, call: &mut Call<'_, W>) -> Result<(), Stop> {
+        if let Some(at) = &mut self.at {
+            call.put_bytes(*at, &self.held)?;
+            let len = u32::try_from(self.held.len()).unwrap_or(0);
+            *at = at.wrapping_add(len);
+        }
         self.held.clear();
         Ok(())
     }
