@@ -57,6 +57,15 @@ impl Folder {
             Err(FileError::Denied)
         }
     }
+
+    /// Returns where a file is or would be that can be taken away: not the folder itself, which is
+    /// the user's.
+    fn place_inside(&self, path: &FilePath) -> Result<PathBuf, FileError> {
+        if path.parts().is_empty() {
+            return Err(FileError::Denied);
+        }
+        self.place(path)
+    }
 }
 
 /// Returns the entry of that name, or of that name in another case.
@@ -147,15 +156,15 @@ impl Files for Folder {
     }
 
     fn remove_folder(&mut self, path: &FilePath) -> Result<(), FileError> {
-        fs::remove_dir(self.place(path)?).map_err(|failed| error(&failed))
+        fs::remove_dir(self.place_inside(path)?).map_err(|failed| error(&failed))
     }
 
     fn remove(&mut self, path: &FilePath) -> Result<(), FileError> {
-        fs::remove_file(self.place(path)?).map_err(|failed| error(&failed))
+        fs::remove_file(self.place_inside(path)?).map_err(|failed| error(&failed))
     }
 
     fn rename(&mut self, from: &FilePath, to: &FilePath) -> Result<(), FileError> {
-        let (from, to) = (self.place(from)?, self.place(to)?);
+        let (from, to) = (self.place_inside(from)?, self.place_inside(to)?);
         fs::rename(from, to).map_err(|failed| error(&failed))
     }
 }
@@ -232,5 +241,23 @@ mod tests {
 
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
         assert!(inside.join("new.txt").exists());
+    }
+
+    #[test]
+    fn the_folder_itself_is_not_taken_away() {
+        let place = tempfile::tempdir().unwrap();
+        let top = place.path().join("top");
+        fs::create_dir(&top).unwrap();
+        let mut folder = Folder::open(&top).unwrap();
+        let root = FilePath::default();
+        let other = FilePath::resolve(&root, "other");
+
+        let denied = Err(FileError::Denied);
+        assert_eq!(folder.remove_folder(&root), denied);
+        assert_eq!(folder.remove(&root), denied);
+        assert_eq!(folder.rename(&root, &other), denied);
+        assert_eq!(folder.rename(&other, &root), denied);
+
+        assert!(top.is_dir());
     }
 }

@@ -10,6 +10,10 @@ pub(crate) const PROC_NOT_FOUND: Win32Code = Win32Code::new(127);
 pub(crate) const INSUFFICIENT_BUFFER: Win32Code = Win32Code::new(122);
 /// `ERROR_FILE_NOT_FOUND`
 pub(crate) const FILE_NOT_FOUND: Win32Code = Win32Code::new(2);
+/// `ERROR_SHARING_VIOLATION`
+pub(crate) const SHARING_VIOLATION: Win32Code = Win32Code::new(32);
+/// `ERROR_DISK_FULL`
+pub(crate) const DISK_FULL: Win32Code = Win32Code::new(112);
 /// `ERROR_SIGNAL_REFUSED`
 pub(crate) const TOO_MANY_SUSPENDS: Win32Code = Win32Code::new(156);
 /// `ERROR_NO_SYSTEM_RESOURCES`

@@ -45,6 +45,12 @@ impl FilePath {
         Some(Self(folder.to_vec()))
     }
 
+    /// Returns whether both name the same file, whatever the case.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |(a, b): (&String, &String)| a.eq_ignore_ascii_case(b);
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+
     /// Returns the path as a program sees it.
     pub fn shown(&self) -> String {
         format!("C:\\{}", self.0.join("\\"))

@@ -155,6 +155,15 @@ bitflags::bitflags! {
         const WRITE = 1 << 1;
         /// `FILE_FLAG_DELETE_ON_CLOSE`
         const DELETE_ON_CLOSE = 1 << 2;
+        /// With [`Self::WRITE`]: every write goes to the end of the file.
+        const APPEND = 1 << 3;
+    }
+}
+
+impl FileUse {
+    /// Returns whether the file may be written at any place, cut, and mapped.
+    pub(crate) fn allows_overwriting(self) -> bool {
+        self.contains(Self::WRITE) && !self.contains(Self::APPEND)
     }
 }
 
@@ -167,26 +176,39 @@ pub(crate) struct FileObject {
     pub(crate) uses: FileUse,
 }
 
-/// The open files by handle.
+/// The open files, and their handles: several may share one file and its position.
 #[derive(Debug, Default)]
 pub(crate) struct FileHandles {
+    /// The files, by the handle that each was opened with.
     files: BTreeMap<u32, FileObject>,
+    /// For every handle, which file it is to.
+    handles: BTreeMap<u32, u32>,
     given: u32,
+}
+
+/// What became of a file, of which a handle was closed.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// Another handle keeps it.
+    Kept,
+    /// It was the last one.
+    Last(FileObject),
 }
 
 impl FileHandles {
     fn copy(&self) -> Option<Self> {
-        let copies = self.files.iter().map(|(&handle, object)| {
+        let copies = self.files.iter().map(|(&number, object)| {
             let file = FileObject {
                 file: object.file.copy()?,
                 path: object.path.clone(),
                 position: object.position,
                 uses: object.uses,
             };
-            Some((handle, file))
+            Some((number, file))
         });
         Some(Self {
             files: copies.collect::<Option<_>>()?,
+            handles: self.handles.clone(),
             given: self.given,
         })
     }
@@ -202,22 +224,39 @@ impl FileHandles {
         handle
     }
 
-    /// Returns whether one more file can be open.
+    /// Returns whether there can be one more handle.
     pub(crate) fn has_room(&self) -> bool {
-        self.files.len() < OPEN_FILES
+        self.handles.len() < OPEN_FILES
     }
 
     pub(crate) fn insert(&mut self, file: FileObject) -> u32 {
         let handle = self.number();
         self.files.insert(handle, file);
+        self.handles.insert(handle, handle);
         handle
     }
 
-    pub(crate) fn get(&mut self, handle: u32) -> Option<&mut FileObject> {
-        self.files.get_mut(&handle)
+    /// Returns another handle to the file of a handle; `None` if there is none, or no room.
+    pub(crate) fn duplicate(&mut self, handle: u32) -> Option<u32> {
+        let file = *self.handles.get(&handle)?;
+        if !self.has_room() {
+            return None;
+        }
+        let copy = self.number();
+        self.handles.insert(copy, file);
+        Some(copy)
     }
 
-    pub(crate) fn remove(&mut self, handle: u32) -> Option<FileObject> {
-        self.files.remove(&handle)
+    pub(crate) fn get(&mut self, handle: u32) -> Option<&mut FileObject> {
+        self.files.get_mut(self.handles.get(&handle)?)
+    }
+
+    /// Closes a handle; `None` if there is none.
+    pub(crate) fn close(&mut self, handle: u32) -> Option<Closed> {
+        let file = self.handles.remove(&handle)?;
+        if self.handles.values().any(|&other| other == file) {
+            return Some(Closed::Kept);
+        }
+        self.files.remove(&file).map(Closed::Last)
     }
 }

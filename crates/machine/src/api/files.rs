@@ -5,27 +5,30 @@ use pagefault_vmm::mmu::LinearAddr;
 
 use crate::api::output::Writes;
 use crate::api::text::Text;
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::error::{
-    ALREADY_EXISTS, DIR_NOT_EMPTY, FILE_EXISTS, FILE_NOT_FOUND, NEGATIVE_SEEK, NO_MORE_FILES,
-    PATH_NOT_FOUND, READ_FAULT, TOO_MANY_OPEN_FILES,
+    ALREADY_EXISTS, DIR_NOT_EMPTY, DISK_FULL, FILE_EXISTS, FILE_NOT_FOUND, NEGATIVE_SEEK,
+    NO_MORE_FILES, PATH_NOT_FOUND, READ_FAULT, SHARING_VIOLATION, TOO_MANY_OPEN_FILES,
 };
-use crate::files::{Creation, FileError, FileInfo, FileMode, FilePath};
-use crate::services::{FileObject, FileUse};
+use crate::files::{Creation, FileError, FileInfo, FileMode, FilePath, Files};
+use crate::limits::COPIED_BYTES;
+use crate::services::{Closed, FileObject, FileUse};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `INVALID_HANDLE_VALUE`, `INVALID_FILE_SIZE`, `INVALID_FILE_ATTRIBUTES`.
 const INVALID: u32 = u32::MAX;
 /// `GENERIC_READ`, `GENERIC_WRITE`, `GENERIC_ALL`.
 const GENERIC_READ: u32 = 0x8000_0000;
 const GENERIC_WRITE: u32 = 0x4000_0000;
 const GENERIC_ALL: u32 = 0x1000_0000;
-/// `FILE_WRITE_DATA` and `FILE_APPEND_DATA`.
-const FILE_WRITE: u32 = 0x0006;
+/// `FILE_WRITE_DATA`
+const FILE_WRITE: u32 = 0x0002;
+/// `FILE_APPEND_DATA`
+const FILE_APPEND: u32 = 0x0004;
 /// `FILE_READ_DATA`
 const FILE_READ: u32 = 0x0001;
+/// Rights with which a file is written at any place.
+const WRITES: u32 = GENERIC_WRITE | GENERIC_ALL | FILE_WRITE;
 /// `FILE_FLAG_DELETE_ON_CLOSE`
 const DELETE_ON_CLOSE: u32 = 0x0400_0000;
 /// `FILE_ATTRIBUTE_*`.
@@ -86,11 +89,13 @@ pub(super) fn create_file<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u
     };
     let mut uses = FileUse::empty();
     for (bits, right) in [
-        (GENERIC_WRITE | GENERIC_ALL | FILE_WRITE, FileUse::WRITE),
+        (WRITES | FILE_APPEND, FileUse::WRITE),
         (GENERIC_READ | GENERIC_ALL | FILE_READ, FileUse::READ),
     ] {
         uses.set(right, access & bits != 0);
     }
+    let appends = access & FILE_APPEND != 0 && access & WRITES == 0;
+    uses.set(FileUse::APPEND, appends);
     uses.set(FileUse::DELETE_ON_CLOSE, flags & DELETE_ON_CLOSE != 0);
     let existed = call.machine.services.files.info(&path).is_ok();
     let opened = call.open(path, creation, uses);
@@ -121,13 +126,18 @@ impl<W: Watch> Call<'_, W> {
         uses: FileUse,
     ) -> Result<u32, FileError> {
         let services = &mut self.machine.services;
-        if services.files.info(&path).is_ok_and(|info| info.is_folder) {
+        let known = services.files.info(&path);
+        if known.as_ref().is_ok_and(|info| info.is_folder) {
             return Err(FileError::Denied);
         }
         // Before the file is made or emptied.
         if !services.handles.has_room() {
             return Err(FileError::TooMany);
         }
+        let creation = match creation {
+            Creation::OpenOrCreate if known.is_ok() => Creation::Open,
+            creation => creation,
+        };
         let mode = match creation {
             Creation::Open if !uses.contains(FileUse::WRITE) => FileMode::Read,
             _ => FileMode::ReadWrite,
@@ -142,13 +152,17 @@ impl<W: Watch> Call<'_, W> {
         Ok(services.handles.insert(object))
     }
 
-    /// Reads from an open file at its position.
-    pub(super) fn read_open(&mut self, handle: u32, len: u32) -> Result<Vec<u8>, Win32Code> {
+    /// Returns the file of a handle through which it may be read.
+    pub(super) fn readable(&mut self, handle: u32) -> Result<&mut FileObject, Win32Code> {
         let open = self.machine.services.handles.get(handle);
         let open = open.ok_or(Win32Code::INVALID_HANDLE)?;
-        if !open.uses.contains(FileUse::READ) {
-            return Err(Win32Code::ACCESS_DENIED);
-        }
+        let is_readable = open.uses.contains(FileUse::READ);
+        is_readable.then_some(open).ok_or(Win32Code::ACCESS_DENIED)
+    }
+
+    /// Reads from an open file at its position.
+    pub(super) fn read_open(&mut self, handle: u32, len: u32) -> Result<Vec<u8>, Win32Code> {
+        let open = self.readable(handle)?;
         let left = open
             .file
             .size()
@@ -162,12 +176,15 @@ impl<W: Watch> Call<'_, W> {
         Ok(bytes)
     }
 
-    /// Writes to an open file at its position.
+    /// Writes to an open file at its position, or at its end if that is all it was opened for.
     pub(super) fn write_open(&mut self, handle: u32, bytes: &[u8]) -> Result<(), Win32Code> {
         let open = self.machine.services.handles.get(handle);
         let open = open.ok_or(Win32Code::INVALID_HANDLE)?;
         if !open.uses.contains(FileUse::WRITE) {
             return Err(Win32Code::ACCESS_DENIED);
+        }
+        if open.uses.contains(FileUse::APPEND) {
+            open.position = open.file.size().map_err(code)?;
         }
         open.file.write(open.position, bytes).map_err(code)?;
         open.position += bytes.len() as u64;
@@ -180,8 +197,9 @@ impl<W: Watch> Call<'_, W> {
         if services.searches.remove(&handle).is_some() {
             return Some(());
         }
-        let closed = services.handles.remove(handle)?;
-        if closed.uses.contains(FileUse::DELETE_ON_CLOSE) {
+        if let Closed::Last(closed) = services.handles.close(handle)?
+            && closed.uses.contains(FileUse::DELETE_ON_CLOSE)
+        {
             drop(closed.file);
             // Nobody hears of a file that has gone already.
             let _ = services.files.remove(&closed.path);
@@ -308,7 +326,7 @@ pub(super) fn set_end_of_file<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, S
     let Some(open) = call.machine.services.handles.get(handle) else {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
     };
-    let set = if open.uses.contains(FileUse::WRITE) {
+    let set = if open.uses.allows_overwriting() {
         open.file.set_size(open.position).map_err(code)
     } else {
         Err(Win32Code::ACCESS_DENIED)
@@ -363,7 +381,7 @@ pub(super) fn move_file<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32
     Ok(call.truth(moved))
 }
 
-/// `CopyFile`.
+/// `CopyFile`. A file is not its own copy: it is open for reading then, and cannot be emptied.
 pub(super) fn copy_file<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [from, to, fails_if_exists] = call.arguments();
     let from = path::<W, T>(call, from)?;
@@ -373,22 +391,50 @@ pub(super) fn copy_file<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32
     } else {
         Creation::New
     };
-    let files = &mut call.machine.services.files;
-    let copied = (|| {
-        let mut source = files.open(&from, FileMode::Read, Creation::Open)?;
-        let mut target = files.open(&to, FileMode::ReadWrite, creation)?;
-        let mut chunk = vec![0; COPY_BYTES];
-        let mut done = 0;
-        loop {
-            let len = source.read(done, &mut chunk)?;
-            if len == 0 {
-                return Ok(());
-            }
-            target.write(done, chunk.get(..len).unwrap_or_default())?;
-            done += len as u64;
+    let files = call.machine.services.files.as_mut();
+    let copied = copy(files, &from, &to, creation);
+    Ok(call.truth(copied))
+}
+
+fn copy(
+    files: &mut dyn Files,
+    from: &FilePath,
+    to: &FilePath,
+    creation: Creation,
+) -> Result<(), Win32Code> {
+    let source = files.info(from).map_err(code)?;
+    if source.is_folder {
+        return Err(Win32Code::ACCESS_DENIED);
+    }
+    if from.is_same(to) {
+        return Err(match creation {
+            Creation::New => FILE_EXISTS,
+            _ => SHARING_VIOLATION,
+        });
+    }
+    let left = usize::try_from(source.size_bytes).unwrap_or(usize::MAX);
+    if left > COPIED_BYTES {
+        return Err(DISK_FULL);
+    }
+    let mut source = files.open(from, FileMode::Read, Creation::Open);
+    let source = source.as_mut().map_err(|error| code(*error))?;
+    let mut target = files.open(to, FileMode::ReadWrite, creation);
+    let target = target.as_mut().map_err(|error| code(*error))?;
+    let mut chunk = vec![0; COPY_BYTES];
+    let mut done = 0;
+    // Not further than it was long, in case another name of the same file is written.
+    while done < left {
+        let wanted = (left - done).min(COPY_BYTES);
+        let piece = chunk.get_mut(..wanted).unwrap_or_default();
+        let len = source.read(done as u64, piece).map_err(code)?;
+        if len == 0 {
+            break;
         }
-    })();
-    Ok(call.truth(copied.map_err(code)))
+        let piece = piece.get(..len).unwrap_or_default();
+        target.write(done as u64, piece).map_err(code)?;
+        done += len;
+    }
+    Ok(())
 }
 
 /// How much of a file is copied at a time.

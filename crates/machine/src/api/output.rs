@@ -4,7 +4,7 @@ use pagefault_vmm::Win32Code;
 use pagefault_vmm::mmu::LinearAddr;
 
 use crate::api::text::{Text, Wide, units};
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::codepage;
 use crate::console::Stream;
 use crate::services::STANDARD_HANDLES;
@@ -46,8 +46,6 @@ pub(super) enum Writes {
 
 /// `INVALID_HANDLE_VALUE`.
 const INVALID_HANDLE_VALUE: u32 = u32::MAX;
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// What `MessageBox` returns for its OK button.
 const IDOK: u32 = 1;
 
@@ -102,7 +100,7 @@ pub(super) fn write_file<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> 
 
 /// `ReadFile`: at the end of the input, it succeeds with no bytes.
 ///
-/// The buffer is the kernel's to check, as in `WriteFile`.
+/// The buffer is the kernel's to check, as in `WriteFile`, and before anything is read.
 pub(super) fn read_file<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle, buffer, len_bytes, read, overlapped] = call.arguments();
     if read != 0 || overlapped == 0 {
@@ -110,6 +108,9 @@ pub(super) fn read_file<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     }
     let done = match handle {
         STDIN => {
+            if let Err(code) = call.probe_out(buffer, len_bytes) {
+                return Ok(call.fail(code));
+            }
             // What was asked should be seen before the answer is waited for.
             call.flush_all()?;
             let bytes = call.read_device(Device::Input, len_bytes.min(CHUNK_BYTES));
@@ -136,6 +137,8 @@ fn read_whole<W: Watch>(
     buffer: u32,
     len_bytes: u32,
 ) -> Result<u32, Win32Code> {
+    call.readable(handle)?;
+    call.probe_out(buffer, len_bytes)?;
     let mut done = 0;
     loop {
         let wanted = (len_bytes - done).min(CHUNK_BYTES);
@@ -150,10 +153,7 @@ fn read_whole<W: Watch>(
 
 /// Copies what was read to the program, as the kernel does, and returns how many bytes that were.
 fn give<W: Watch>(call: &mut Call<'_, W>, buffer: u32, bytes: &[u8]) -> Result<u32, Win32Code> {
-    let machine = &mut *call.machine;
-    let target = LinearAddr::new(buffer);
-    let copied = machine.vmm.copy_out(&mut machine.mmu, target, bytes);
-    copied.map_err(|_| Win32Code::NOACCESS)?;
+    call.copy_out(buffer, bytes)?;
     Ok(u32::try_from(bytes.len()).unwrap_or(0))
 }
 

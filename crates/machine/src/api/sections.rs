@@ -70,7 +70,6 @@ pub(super) fn create_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> 
         },
     };
     let size_bytes = u64::from(size_high) << u32::BITS | u64::from(size_low);
-    let owner = call.machine.process;
     if let Some(section) = name.as_ref().and_then(|name| named(call, name)) {
         let handle = open(call, section);
         if handle != 0 {
@@ -93,28 +92,31 @@ pub(super) fn create_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> 
         protect,
         file: mapped,
     };
-    Ok(match call.machine.vmm.create_section(request) {
-        Ok(section) => {
-            if let Some(name) = name {
-                let machine = &mut *call.machine;
-                let names = &mut machine.services.sections;
-                // Those of sections that are gone stay until then.
-                if names.len() >= MAX_NAMES {
-                    names.retain(|_, &mut section| machine.vmm.has_section(section));
-                }
-                names.insert(name, section);
-            }
-            call.set_last_error(Win32Code::new(0));
-            call.machine
-                .vmm
-                .open_handle(owner, KernelObject::Section(section))
-                .0
+    let section = match call.machine.vmm.create_section(request) {
+        Ok(section) => section,
+        Err(error) => return Ok(call.fail(error.win32_code())),
+    };
+    if let Err(code) = extend(call, file, size_bytes) {
+        let machine = &mut *call.machine;
+        machine.vmm.close_section(&machine.mmu, section);
+        return Ok(call.fail(code));
+    }
+    let machine = &mut *call.machine;
+    if let Some(name) = name {
+        let names = &mut machine.services.sections;
+        // Those of sections that are gone stay until then.
+        if names.len() >= MAX_NAMES {
+            names.retain(|_, &mut section| machine.vmm.has_section(section));
         }
-        Err(error) => call.fail(error.win32_code()),
-    })
+        names.insert(name, section);
+    }
+    let object = KernelObject::Section(section);
+    let handle = machine.vmm.open_handle(machine.process, object);
+    call.set_last_error(Win32Code::new(0));
+    Ok(handle.0)
 }
 
-/// Returns the file of a handle for a section; a file that is too small is made larger.
+/// Returns the file of a handle for a section, which changes nothing.
 fn mapped_file<W: Watch>(
     call: &mut Call<'_, W>,
     handle: u32,
@@ -127,17 +129,12 @@ fn mapped_file<W: Watch>(
         .get(handle)
         .ok_or(Win32Code::INVALID_HANDLE)?;
     let is_writable = protect & WRITABLE != 0;
-    if is_writable && !open.uses.contains(crate::services::FileUse::WRITE) {
+    if is_writable && !open.uses.allows_overwriting() {
         return Err(Win32Code::ACCESS_DENIED);
     }
     let present = open.file.size().map_err(crate::api::files::code)?;
-    if size_bytes > present {
-        if !is_writable {
-            return Err(Win32Code::NOT_ENOUGH_MEMORY);
-        }
-        open.file
-            .set_size(size_bytes)
-            .map_err(crate::api::files::code)?;
+    if size_bytes > present && !is_writable {
+        return Err(Win32Code::NOT_ENOUGH_MEMORY);
     }
     if size_bytes == 0 && present == 0 {
         return Err(FILE_INVALID);
@@ -156,9 +153,25 @@ fn mapped_file<W: Watch>(
     Ok(Box::new(Mapped { file, size_bytes }))
 }
 
+/// Makes a file as large as the section of it.
+fn extend<W: Watch>(call: &mut Call<'_, W>, handle: u32, size_bytes: u64) -> Result<(), Win32Code> {
+    let Some(open) = call.machine.services.handles.get(handle) else {
+        return Ok(()); // The paging file.
+    };
+    let present = open.file.size().map_err(crate::api::files::code)?;
+    if size_bytes > present {
+        let set = open.file.set_size(size_bytes);
+        set.map_err(crate::api::files::code)?;
+    }
+    Ok(())
+}
+
 /// `OpenFileMapping`.
 pub(super) fn open_file_mapping<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [_access, _inherit, name] = call.arguments();
+    if name == 0 {
+        return Ok(call.fail(Win32Code::INVALID_PARAMETER));
+    }
     let Some(name) = call.name::<T>(name)? else {
         return Ok(call.fail(NAME_TOO_LONG));
     };

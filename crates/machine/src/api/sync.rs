@@ -1,21 +1,20 @@
 //! Events, mutexes, semaphores, and waiting for them.
 
 use pagefault_vmm::mmu::LinearAddr;
-use pagefault_vmm::{Handle, Win32Code};
+use pagefault_vmm::{Handle, HandleError, KernelObject, Win32Code};
 
 use crate::api::text::Text;
-use crate::api::threads::{deadline, object_of};
-use crate::api::{Call, Stop};
-use crate::error::{FILE_NOT_FOUND, NAME_TOO_LONG, NO_SYSTEM_RESOURCES, NOT_OWNER, TOO_MANY_POSTS};
+use crate::api::threads::{deadline, is_process, object_of};
+use crate::api::{Call, Stop, TRUE};
+use crate::error::{
+    FILE_NOT_FOUND, NAME_TOO_LONG, NO_SYSTEM_RESOURCES, NOT_OWNER, TOO_MANY_OPEN_FILES,
+    TOO_MANY_POSTS,
+};
 use crate::objects::{Amount, Kind, Object, ObjectId, Reset};
 use crate::schedule::WAIT_TIMEOUT;
 use crate::thread::{Awaited, Wait};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
-/// `FALSE`.
-const FALSE: u32 = 0;
 /// `WAIT_FAILED`
 const WAIT_FAILED: u32 = u32::MAX;
 /// `MAXIMUM_WAIT_OBJECTS`
@@ -181,7 +180,8 @@ pub(super) fn release_mutex<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
     Ok(TRUE)
 }
 
-/// `ReleaseSemaphore`: fails and changes nothing if the count would exceed its maximum.
+/// `ReleaseSemaphore`: fails and changes nothing if the count would exceed its maximum, or the
+/// count before cannot be stored.
 pub(super) fn release_semaphore<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle, add, place] = call.arguments();
     let object = call.machine.objects.of_kind(handle, Kind::Semaphore);
@@ -195,9 +195,14 @@ pub(super) fn release_semaphore<W: Watch>(call: &mut Call<'_, W>) -> Result<u32,
     let Some(sum) = before.checked_add(add).filter(|&sum| sum <= maximum) else {
         return Ok(call.fail(TOO_MANY_POSTS));
     };
-    *count = sum;
-    if place != 0 {
-        call.machine.write_user(LinearAddr::new(place), before)?;
+    if place != 0
+        && let Err(code) = call.copy_out(place, &before.to_le_bytes())
+    {
+        return Ok(call.fail(code));
+    }
+    let object = call.machine.objects.of_kind(handle, Kind::Semaphore);
+    if let Some(Object::Semaphore { count, .. }) = object {
+        *count = sum;
     }
     call.machine.end_waits();
     Ok(TRUE)
@@ -332,44 +337,80 @@ fn wait<W: Watch>(
     Err(Stop::Wait(Wait::new(awaited, deadline(call, milliseconds))))
 }
 
-/// `DuplicateHandle`, of objects within the process.
+/// `DuplicateHandle`, within the process: of objects, sections and files.
 pub(super) fn duplicate_handle<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [source, handle, target, place, _access, _inherit, options] = call.arguments();
-    let is_here =
-        super::threads::is_process(call, source) && super::threads::is_process(call, target);
-    let id = object_of(call, handle).filter(|_| is_here);
-    let Some(id) = id else {
+    let is_here = is_process(call, source) && is_process(call, target);
+    if !is_here {
         return Ok(call.fail(Win32Code::INVALID_HANDLE));
-    };
-    let copy = opened(call, id);
-    if copy == 0 {
-        return Ok(FALSE);
     }
+    if place != 0
+        && let Err(code) = call.probe_out(place, HANDLE_BYTES)
+    {
+        return Ok(call.fail(code));
+    }
+    let copy = match duplicate(call, handle) {
+        Ok(copy) => copy,
+        Err(code) => return Ok(call.fail(code)),
+    };
     if options & DUPLICATE_CLOSE_SOURCE != 0 {
         // A pseudo handle stays.
-        _ = call.machine.objects.close(handle);
+        _ = close(call, handle);
     }
-    if place != 0 {
-        call.machine.write_user(LinearAddr::new(place), copy)?;
+    let stored = match place {
+        0 => Ok(()),
+        place => call.copy_out(place, &copy.to_le_bytes()),
+    };
+    Ok(call.truth(stored))
+}
+
+/// The size of a handle in bytes.
+const HANDLE_BYTES: u32 = 4;
+
+/// Returns another handle to what a handle refers to.
+fn duplicate<W: Watch>(call: &mut Call<'_, W>, handle: u32) -> Result<u32, Win32Code> {
+    if super::output::is_standard(handle) {
+        // Quirk: standard-duplicate. Closing it closes nothing, so that it may be its own copy.
+        return Ok(handle);
     }
-    Ok(TRUE)
+    let files = &mut call.machine.services.handles;
+    if files.get(handle).is_some() {
+        return files.duplicate(handle).ok_or(TOO_MANY_OPEN_FILES);
+    }
+    let id = object_of(call, handle);
+    let machine = &mut *call.machine;
+    let others = machine.vmm.handle_count(machine.process);
+    if let Some(id) = id {
+        let copy = machine.objects.open(id, others);
+        return copy.ok_or(NO_SYSTEM_RESOURCES);
+    }
+    let section = machine.vmm.section_behind(machine.process, Handle(handle));
+    let section = section.map_err(HandleError::win32_code)?;
+    if !machine.objects.has_room(others) {
+        return Err(NO_SYSTEM_RESOURCES);
+    }
+    machine.vmm.reference_section(section);
+    let object = KernelObject::Section(section);
+    Ok(machine.vmm.open_handle(machine.process, object).0)
 }
 
 /// `CloseHandle`
 pub(super) fn close_handle<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     let [handle] = call.arguments();
+    let closed = close(call, handle);
+    Ok(call.truth(closed))
+}
+
+fn close<W: Watch>(call: &mut Call<'_, W>, handle: u32) -> Result<(), Win32Code> {
     if call.close_open(handle).is_some() || super::output::is_standard(handle) {
-        return Ok(TRUE);
+        return Ok(());
     }
     let machine = &mut *call.machine;
     if machine.objects.close(handle).is_some() {
-        return Ok(TRUE);
+        return Ok(());
     }
     let closed = machine
         .vmm
         .close_handle(&machine.mmu, machine.process, Handle(handle));
-    Ok(match closed {
-        Ok(()) => TRUE,
-        Err(error) => call.fail(error.win32_code()),
-    })
+    closed.map_err(HandleError::win32_code)
 }

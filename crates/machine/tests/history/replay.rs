@@ -231,7 +231,8 @@ fn files_that_a_program_has_closed_are_closed_on_the_host() {
     assert_eq!(open.get(), 0);
 }
 
-/// Files of three bytes under any name, which are counted while they are open.
+/// Files of three bytes under any name, which cannot be written and are counted while they are
+/// open.
 #[derive(Debug, Default)]
 struct Counted {
     open: Rc<Cell<usize>>,
@@ -269,15 +270,23 @@ impl Files for Counted {
     fn open(
         &mut self,
         _path: &FilePath,
-        _mode: FileMode,
+        mode: FileMode,
         _creation: Creation,
     ) -> Result<Box<dyn OpenFile>, FileError> {
+        if mode == FileMode::ReadWrite {
+            return Err(FileError::Denied);
+        }
         self.open.set(self.open.get() + 1);
         Ok(Box::new(CountedFile(Rc::clone(&self.open))))
     }
 
     fn info(&mut self, _path: &FilePath) -> Result<FileInfo, FileError> {
-        Err(FileError::NotFound)
+        Ok(FileInfo {
+            name: "a".to_owned(),
+            size_bytes: 3,
+            is_folder: false,
+            is_read_only: true,
+        })
     }
 
     fn list(&mut self, _folder: &FilePath) -> Result<Vec<FileInfo>, FileError> {
@@ -325,7 +334,7 @@ ready:
     end start
 ";
 
-/// Opens a file, prints its first byte and closes it, again and again.
+/// Opens a file with `OPEN_ALWAYS`, prints its first byte and closes it, again and again.
 const OPENS: &[u8] = b"
     .386
     .model flat, stdcall
@@ -342,7 +351,7 @@ counter db 0
 done dd 0
     .code
 start:
-    invoke CreateFileA, addr name_, 80000000h, 0, 0, 3, 0, 0
+    invoke CreateFileA, addr name_, 80000000h, 0, 0, 4, 0, 0
     mov esi, eax
     invoke ReadFile, esi, addr buffer, 1, addr done, 0
     invoke WriteFile, 7, addr buffer, 1, addr done, 0
