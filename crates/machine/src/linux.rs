@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use pagefault_cpu::{Reg, Segment, SegmentRegister, Selector, Vector};
 use pagefault_vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_vmm::{
-    AllocRequest, AllocationType, Caller, FreeRequest, MEM_DECOMMIT, MEM_RELEASE, MemoryState,
-    ProtectRequest,
+    ALLOCATION_GRANULARITY, AllocRequest, AllocationType, Caller, FreeRequest, MEM_DECOMMIT,
+    MEM_RELEASE, MemoryState, ProtectRequest,
 };
 
 use crate::api::MissingFunction;
@@ -23,8 +23,6 @@ use crate::watch::Watch;
 pub(crate) const SYSTEM_CALL: Vector = Vector::new(0x80);
 /// The size of a word in bytes.
 const WORD_BYTES: u32 = 4;
-/// Regions start on a multiple of this.
-const GRANULARITY: u32 = 0x1_0000;
 /// The address space that is reserved for the program break, in bytes.
 const BREAK_BYTES: u32 = 256 << 20;
 /// How much is moved between the program and the console at a time, in bytes.
@@ -324,9 +322,9 @@ fn brk<W: Watch>(machine: &mut Machine<W>, request: &Request) -> Result<u32, Ans
 
 /// Reserves the addresses behind the image for the program break, as many as are free.
 fn reserve_break<W: Watch>(machine: &mut Machine<W>, caller: Caller) -> Result<(), Errno> {
-    let start = machine.image.end.next_multiple_of(GRANULARITY);
+    let start = machine.image.end.next_multiple_of(ALLOCATION_GRANULARITY);
     let mut size_bytes = BREAK_BYTES;
-    while size_bytes >= GRANULARITY {
+    while size_bytes >= ALLOCATION_GRANULARITY {
         let request = AllocRequest {
             address: LinearAddr::new(start),
             size_bytes,
@@ -376,7 +374,7 @@ fn mmap<W: Watch>(machine: &mut Machine<W>, request: &Request) -> Result<u32, An
     let protect = protection(rights)?;
     let len = len.checked_next_multiple_of(PAGE_SIZE).ok_or(ENOMEM)?;
     let caller = request.caller;
-    if addr.is_multiple_of(GRANULARITY)
+    if addr.is_multiple_of(ALLOCATION_GRANULARITY)
         && addr != 0
         && let Ok(base) = reserve_and_commit(machine, caller, addr, len, protect)
     {

@@ -194,20 +194,25 @@ impl<W: Watch> Machine<W> {
             stops: Stops::default(),
             linux: Linux::new(program.platform),
         };
-        machine.map_image(program)?;
-        machine.map_environment()?;
-        machine.map_system()?;
-        machine.map_system_code(SystemCode::get().image())?;
-        machine.make_first_stack(config, program.stack)?;
-        machine.fill_environment(config);
-        machine.make_heap(program.platform)?;
-        machine.protect(Part::SHARED, SHARED_DATA, PAGE_SIZE, PAGE_READONLY)?;
-        machine.start(program)?;
+        machine.make_process(program, config)?;
         // The program begins with a cold TLB and with nothing counted.
         machine.mmu.flush_all();
         machine.mmu.reset_statistics();
         machine.watch.start();
         Ok(machine)
+    }
+
+    /// Gives a new process its memory and its first thread its registers.
+    fn make_process(&mut self, program: &Program, config: &MachineConfig) -> Result<(), LoadError> {
+        self.map_image(program)?;
+        self.map_environment()?;
+        self.map_system()?;
+        self.map_system_code(SystemCode::get().image())?;
+        self.make_first_stack(config, program.stack)?;
+        self.fill_environment(config);
+        self.make_heap(program.platform)?;
+        self.protect(Part::SHARED, SHARED_DATA, PAGE_SIZE, PAGE_READONLY)?;
+        self.start(program)
     }
 
     fn map_image(&mut self, program: &Program) -> Result<(), LoadError> {

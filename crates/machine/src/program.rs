@@ -14,6 +14,13 @@ pub use elf::ElfReadError;
 pub use flat::FlatError;
 pub use pe::PeReadError;
 
+use crate::layout::SHARED_DATA;
+
+/// The first address that a program may be at.
+const USER_START: u32 = 0x1_0000;
+/// The first address behind that is the system's: the page that it shares with every process.
+const USER_END: u32 = SHARED_DATA;
+
 bitflags! {
     /// What may be done with a part of a program.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]

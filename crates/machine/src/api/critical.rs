@@ -2,14 +2,11 @@
 
 use pagefault_vmm::mmu::LinearAddr;
 
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::locks::Lock;
 use crate::locks::section::{FREE, LOCK_COUNT, OWNING_THREAD, RECURSION_COUNT};
 use crate::thread::{Awaited, Wait};
 use crate::watch::Watch;
-
-/// `TRUE`.
-const TRUE: u32 = 1;
 
 /// Fields of `RTL_CRITICAL_SECTION` that only its making touches, as offsets.
 const DEBUG_INFO: u32 = 0;

@@ -3,15 +3,13 @@
 use pagefault_vmm::{NewBytes, Win32Code};
 
 use crate::api::text::{Ansi, Text, Wide, units};
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::error::ENVVAR_NOT_FOUND;
 use crate::limits::CONVERTED_BYTES;
 use crate::machine::Machine;
 use crate::variables::EnvironmentFull;
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// The longest value of a variable, in characters.
 const MAX_VALUE: usize = 32_767;
 

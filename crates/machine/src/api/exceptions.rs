@@ -4,7 +4,7 @@
 use pagefault_vmm::mmu::{AccessKind, LinearAddr};
 use pagefault_vmm::{MemoryState, Win32Code};
 
-use crate::api::{Call, Modules, Stop};
+use crate::api::{Call, Modules, Stop, TRUE};
 use crate::context::{Context, Parts};
 use crate::layout::{PEB, peb};
 use crate::machine::Outcome;
@@ -12,8 +12,6 @@ use crate::record::{RECORD_BYTES, Record};
 use crate::vectored::{End, List};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `STATUS_ACCESS_VIOLATION`, as a service returns it.
 const ACCESS_VIOLATION: u32 = 0xC000_0005;
 /// `STATUS_INVALID_PARAMETER`

@@ -3,11 +3,9 @@
 use pagefault_vmm::mmu::LinearAddr;
 use pagefault_vmm::{GlobalError, HeapHandle, Move, NewBytes, Unlocked, Win32Code};
 
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// What `HeapSize` answers for what is no block.
 const NO_SIZE: u32 = u32::MAX;
 /// `HEAP_ZERO_MEMORY`

@@ -5,14 +5,12 @@ use pagefault_vmm::Win32Code;
 use pagefault_vmm::mmu::LinearAddr;
 
 use crate::api::threads::deadline;
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::error::TIMEOUT;
 use crate::locks::{Lock, Mode, ONCE_DONE, ONCE_FREE, ONCE_RUNS, ONCE_STATE};
 use crate::thread::{Awaited, Wait};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `CONDITION_VARIABLE_LOCKMODE_SHARED`
 const LOCKMODE_SHARED: u32 = 1;
 /// `INIT_ONCE_CHECK_ONLY`

@@ -3,12 +3,10 @@
 use pagefault_vmm::Win32Code;
 
 use crate::api::text::{Ansi, Text, units};
-use crate::api::{Call, Modules, Stop};
+use crate::api::{Call, Modules, Stop, TRUE};
 use crate::error::{INSUFFICIENT_BUFFER, MOD_NOT_FOUND, PROC_NOT_FOUND};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// Where the program is.
 const PROGRAM_FOLDER: &str = "C:\\";
 /// Where the system's libraries are.

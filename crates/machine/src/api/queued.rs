@@ -3,13 +3,11 @@
 use pagefault_vmm::Win32Code;
 
 use crate::api::threads::living;
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::limits::QUEUED_CALLS;
 use crate::queued::{Leaving, MAX_ARGUMENTS, QueuedCall};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `FLS_OUT_OF_INDEXES`
 const OUT_OF_INDEXES: u32 = u32::MAX;
 /// The most indexes of `FlsAlloc`. The first one is never given: programs take 0 for none.

@@ -3,12 +3,10 @@
 use pagefault_vmm::Win32Code;
 
 use crate::api::files::halves;
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::clock::{self, DateTime};
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// What `QueryPerformanceFrequency` tells: steps of a second.
 const PERFORMANCE_FREQUENCY: u64 = 10_000_000;
 

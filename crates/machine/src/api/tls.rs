@@ -3,13 +3,11 @@
 use pagefault_vmm::Win32Code;
 use pagefault_vmm::mmu::LinearAddr;
 
-use crate::api::{Call, Stop};
+use crate::api::{Call, Stop, TRUE};
 use crate::layout::teb;
 use crate::thread::ThreadId;
 use crate::watch::Watch;
 
-/// `TRUE`.
-const TRUE: u32 = 1;
 /// `TLS_OUT_OF_INDEXES`
 const OUT_OF_INDEXES: u32 = u32::MAX;
 /// Values that are in the TEB.

@@ -1,10 +1,12 @@
 //! ELF32 executables that are linked statically (System V ABI, "Object Files" and "Program
 //! Loading"), as NASM and `ld -m elf_i386` make them.
 
+use pagefault_vmm::ALLOCATION_GRANULARITY;
+use pagefault_vmm::mmu::PAGE_SIZE;
 use thiserror::Error;
 
 use super::bytes::{Bytes, Ends, Field};
-use super::{Part, PartRights, Platform, Program, StackSize};
+use super::{Part, PartRights, Platform, Program, StackSize, USER_END, USER_START};
 
 /// Why a file is no ELF executable that can be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -101,12 +103,6 @@ const LOAD: u32 = 1;
 const INTERPRETER: u32 = 3;
 /// The most program headers that are looked at.
 const MAX_SEGMENTS: u16 = 256;
-const PAGE_SIZE: u32 = 0x1000;
-/// Images start on multiples of this.
-const GRANULARITY: u32 = 0x1_0000;
-/// The first and the first unusable address of user space.
-const USER_START: u32 = 0x1_0000;
-const USER_END: u32 = 0x7FFE_0000;
 /// The stack of a Linux process, in bytes. It is committed but for its guard, since there any
 /// address of the stack may be touched first.
 const STACK: StackSize = StackSize {
@@ -136,7 +132,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Program, ElfReadError> {
             value: count.into(),
         });
     };
-    let base = first.offset - first.offset % GRANULARITY;
+    let base = first.offset - first.offset % ALLOCATION_GRANULARITY;
     let size = last.offset + last.size - base;
     let entry = entry(file, &parts)? - base;
     for part in &mut parts {

@@ -1,8 +1,10 @@
 //! Raw bytes, as `nasm -f bin` makes them.
 
+use pagefault_vmm::ALLOCATION_GRANULARITY;
+use pagefault_vmm::mmu::PAGE_SIZE;
 use thiserror::Error;
 
-use super::{Part, PartRights, Platform, Program};
+use super::{Part, PartRights, Platform, Program, USER_END, USER_START};
 
 /// Why raw bytes are no program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -30,13 +32,6 @@ pub enum FlatError {
     },
 }
 
-/// Images start on multiples of this, parts on multiples of the other.
-const GRANULARITY: u32 = 0x1_0000;
-const PAGE_SIZE: u32 = 0x1000;
-/// The first and the first unusable address of user space.
-const USER_START: u32 = 0x1_0000;
-const USER_END: u32 = 0x7FFE_0000;
-
 /// Returns the program whose bytes are at `base` and which begins at `entry`.
 pub(super) fn read(bytes: &[u8], base: u32, entry: u32) -> Result<Program, FlatError> {
     if bytes.is_empty() {
@@ -52,7 +47,7 @@ pub(super) fn read(bytes: &[u8], base: u32, entry: u32) -> Result<Program, FlatE
         let last = end - 1;
         return Err(FlatError::Entry { entry, base, last });
     }
-    let image = base - base % GRANULARITY;
+    let image = base - base % ALLOCATION_GRANULARITY;
     let before = base % PAGE_SIZE;
     let mut contents = vec![0; before as usize];
     contents.extend_from_slice(bytes);

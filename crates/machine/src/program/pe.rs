@@ -1,10 +1,12 @@
 //! PE32 executables: headers and sections (Microsoft, "PE Format").
 
+use pagefault_vmm::ALLOCATION_GRANULARITY;
+use pagefault_vmm::mmu::PAGE_SIZE;
 use thiserror::Error;
 
 use super::bytes::{Bytes, Ends, Field};
 use super::pe_tables;
-use super::{Part, PartRights, Platform, Program, StackSize};
+use super::{Part, PartRights, Platform, Program, StackSize, USER_END};
 
 /// Why a file is no executable that can be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -88,10 +90,6 @@ const RELOCATIONS_STRIPPED: u16 = 1;
 const GUI: u16 = 2;
 const CONSOLE: u16 = 3;
 const PE_OFFSET_FIELD: u64 = 0x3C;
-const PAGE_SIZE: u32 = 0x1000;
-const GRANULARITY: u32 = 0x1_0000;
-/// The first address that is the system's.
-const USER_END: u32 = 0x7FFE_0000;
 /// The most sections that Windows loads.
 const MAX_SECTIONS: u16 = 96;
 const SECTION_HEADER_BYTES: u64 = 40;
@@ -266,7 +264,7 @@ impl<'a> Headers<'a> {
             return Err(wrong("SectionAlignment", at, alignment, expected));
         }
         let alignment = self.optional("FileAlignment", optional::FILE_ALIGNMENT)?;
-        if !alignment.is_power_of_two() || alignment > GRANULARITY {
+        if !alignment.is_power_of_two() || alignment > ALLOCATION_GRANULARITY {
             let expected = "it should be a power of two, 10000h at most";
             let at = self.optional + optional::FILE_ALIGNMENT;
             return Err(wrong("FileAlignment", at, alignment, expected));
@@ -290,7 +288,7 @@ impl<'a> Headers<'a> {
 
     fn base(&self) -> Result<u32, PeReadError> {
         let base = self.optional("ImageBase", optional::IMAGE_BASE)?;
-        if !base.is_multiple_of(GRANULARITY) || base == 0 || base >= USER_END {
+        if !base.is_multiple_of(ALLOCATION_GRANULARITY) || base == 0 || base >= USER_END {
             let expected = "it should be a multiple of 10000h in user space";
             let at = self.optional + optional::IMAGE_BASE;
             return Err(wrong("ImageBase", at, base, expected));
