@@ -35,7 +35,7 @@ impl Registers {
     /// Size of its part that is used; the rest is reserved, or for software.
     pub(crate) const EXTENDED_USED_BYTES: usize = XMM + 8 * REGISTER;
     /// The bits that MXCSR has.
-    pub(crate) const MXCSR_BITS: u32 = 0xFFFF;
+    pub const MXCSR_BITS: u32 = 0xFFFF;
 
     /// Returns the state of x87, MMX and SSE as FXSAVE stores it, with zeros where nothing is.
     pub fn extended_image(&self) -> [u8; Self::EXTENDED_BYTES] {

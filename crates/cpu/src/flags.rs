@@ -54,6 +54,15 @@ impl Eflags {
         .union(Self::SIGN)
         .union(Self::OVERFLOW);
 
+    /// What a program at CPL 3 can change by POPF and IRET: not IF, IOPL, VM, nor the virtual
+    /// interrupt flags.
+    pub const USER: Self = Self::STATUS
+        .union(Self::TRAP)
+        .union(Self::DIRECTION)
+        .union(Self::NESTED_TASK)
+        .union(Self::ALIGNMENT_CHECK)
+        .union(Self::ID);
+
     /// The flags that exist beside the status flags and are not constant.
     const SYSTEM: Self = Self::all()
         .difference(Self::STATUS)

@@ -97,7 +97,7 @@ impl<'a> Debuggee<'a> {
             return Ok(Some(self.signal(Signal::SIGXCPU)));
         }
         let stop = match self.action {
-            Action::Step(thread) => self.step(thread),
+            Action::Step(thread) => self.step(thread, left),
             _ => self.recording.run(&self.stops, SLICE.min(left)),
         };
         Ok(match stop {
@@ -106,14 +106,17 @@ impl<'a> Debuggee<'a> {
         })
     }
 
-    /// Steps until the thread has made a step; the others run when it is their turn.
-    fn step(&mut self, thread: u32) -> Stop {
+    /// Steps until the thread has made a step, at most `left` times; the others run when it is their
+    /// turn, to their breakpoints and watchpoints.
+    fn step(&mut self, thread: u32, left: u64) -> Stop {
         /// Steps between two looks at the connection.
-        const STEPS: u32 = 10_000;
-        for _ in 0..STEPS {
-            let runs = self.recording.thread();
-            let stop = self.recording.step();
-            if runs == thread || !matches!(stop, Stop::Stepped) {
+        const STEPS: u64 = 10_000;
+        for _ in 0..STEPS.min(left) {
+            if self.recording.thread() == thread {
+                return self.recording.step();
+            }
+            let stop = self.recording.step_of_run(&self.stops);
+            if !matches!(stop, Stop::Stepped) {
                 return stop;
             }
         }
@@ -265,6 +268,7 @@ impl MultiThreadBase for Debuggee<'_> {
         tid: Tid,
     ) -> TargetResult<(), Self> {
         let new = registers::from_gdb(self.registers(tid)?, regs);
+        let new = new.ok_or(TargetError::NonFatal)?;
         let thread = thread(tid).ok_or(TargetError::NonFatal)?;
         self.recording
             .set_registers_of(thread, new)

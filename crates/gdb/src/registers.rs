@@ -1,7 +1,7 @@
 //! Registers as gdb has them, to and from the processor's own.
 
 use gdbstub_arch::x86::reg::{X86CoreRegs, X86SegmentRegs, X87FpuInternalRegs};
-use pagefault_machine::cpu::{Eflags, F80, Reg, Registers, SegmentRegister};
+use pagefault_machine::cpu::{Eflags, F80, Fpu, Reg, Registers, SegmentRegister};
 
 /// Returns gdb's registers.
 pub(crate) fn to_gdb(registers: &Registers) -> X86CoreRegs {
@@ -41,11 +41,16 @@ pub(crate) fn to_gdb(registers: &Registers) -> X86CoreRegs {
     }
 }
 
-/// Returns the processor's registers with what gdb has changed. Segment registers stay: gdb knows no
-/// descriptors.
-pub(crate) fn from_gdb(old: &Registers, new: &X86CoreRegs) -> Registers {
-    let mut registers = old.clone();
+/// Returns the processor's registers with what gdb has changed; `None` if it has changed one that
+/// cannot be set: gdb knows no descriptors of segments, nor where an x87 instruction was.
+///
+/// As by `SetThreadContext`, flags and bits of MXCSR that a program cannot set stay.
+pub(crate) fn from_gdb(old: &Registers, new: &X86CoreRegs) -> Option<Registers> {
     let known = to_gdb(old);
+    if new.segments != known.segments || pointers(&new.fpu) != pointers(&known.fpu) {
+        return None;
+    }
+    let mut registers = old.clone();
     let gprs = [
         (Reg::Eax, new.eax),
         (Reg::Ecx, new.ecx),
@@ -60,25 +65,40 @@ pub(crate) fn from_gdb(old: &Registers, new: &X86CoreRegs) -> Registers {
         registers.set_gpr(reg, value);
     }
     registers.set_eip(new.eip);
-    if new.eflags != known.eflags {
-        registers.set_eflags(Eflags::from_bits_truncate(new.eflags));
-    }
+    let wanted = Eflags::from_bits_truncate(new.eflags) & Eflags::USER;
+    registers.set_eflags((old.eflags() - Eflags::USER) | wanted);
     for (reg, &value) in Reg::ALL.into_iter().zip(&new.xmm) {
         registers.set_xmm(reg, value);
     }
-    registers.set_mxcsr(new.mxcsr);
-    let places = (0..).zip(new.st.iter().zip(&known.st));
-    for (place, (value, old)) in places {
-        if value != old {
-            registers.fpu_mut().set_st(place, number_of(value));
-        }
+    registers.set_mxcsr(new.mxcsr & Registers::MXCSR_BITS);
+    if new.fpu != known.fpu || new.st != known.st {
+        set_fpu(registers.fpu_mut(), new);
     }
-    if new.fpu.fctrl != known.fpu.fctrl {
-        let [low, high, ..] = new.fpu.fctrl.to_le_bytes();
-        let control = u16::from_le_bytes([low, high]);
-        registers.fpu_mut().set_control(control);
+    Some(registers)
+}
+
+/// Returns what gdb shows of the last x87 instruction.
+fn pointers(fpu: &X87FpuInternalRegs) -> [u32; 5] {
+    [fpu.fiseg, fpu.fioff, fpu.foseg, fpu.fooff, fpu.fop]
+}
+
+fn set_fpu(fpu: &mut Fpu, new: &X86CoreRegs) {
+    /// The tag of an empty register.
+    const EMPTY: u16 = 0b11;
+    fpu.set_control(low(new.fpu.fctrl));
+    // The status has the top of the stack, by which the registers are numbered.
+    fpu.set_status(low(new.fpu.fstat));
+    for (place, value) in (0..).zip(&new.st) {
+        fpu.set_st(place, number_of(value));
     }
-    registers
+    let tags = low(new.fpu.ftag);
+    let used = (0..8).filter(|number| tags >> (2 * number) & EMPTY != EMPTY);
+    fpu.set_used(used.fold(0, |used, number| used | 1 << number));
+}
+
+fn low(word: u32) -> u16 {
+    let [low, high, ..] = word.to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 fn bytes_of(value: F80) -> [u8; 10] {

@@ -105,16 +105,6 @@ const FX_REGISTERS: usize = 32;
 const FX_XMM: usize = 160;
 /// The distance of two registers in FXSAVE's form, in bytes.
 const FX_STEP: usize = 16;
-/// Bits of MXCSR that exist.
-const MXCSR_MASK: u32 = 0xFFFF;
-
-/// Flags that a context sets: everything that a program may change with POPFD.
-const USER_FLAGS: Eflags = Eflags::STATUS
-    .union(Eflags::TRAP)
-    .union(Eflags::DIRECTION)
-    .union(Eflags::NESTED_TASK)
-    .union(Eflags::ALIGNMENT_CHECK)
-    .union(Eflags::ID);
 
 /// A `CONTEXT` as it stands in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,8 +203,8 @@ impl Context {
             registers.set_gpr(Reg::Ebp, self.word(offset::EBP));
             registers.set_gpr(Reg::Esp, self.word(offset::ESP));
             registers.set_eip(self.word(offset::EIP));
-            let wanted = Eflags::from_bits_truncate(self.word(offset::EFLAGS)) & USER_FLAGS;
-            registers.set_eflags((registers.eflags() - USER_FLAGS) | wanted);
+            let wanted = Eflags::from_bits_truncate(self.word(offset::EFLAGS)) & Eflags::USER;
+            registers.set_eflags((registers.eflags() - Eflags::USER) | wanted);
         }
         if parts.contains(Parts::INTEGER) {
             for (at, reg) in INTEGER {
@@ -271,7 +261,7 @@ impl Context {
         self.0[at + FX_STATUS..at + FX_USED].copy_from_slice(&fpu.status().to_le_bytes());
         self.0[at + FX_USED] = fpu.used();
         self.set(at + FX_MXCSR, registers.mxcsr());
-        self.set(at + FX_MXCSR_MASK, MXCSR_MASK);
+        self.set(at + FX_MXCSR_MASK, Registers::MXCSR_BITS);
         for (place, step) in (0..8).zip(0_usize..) {
             let start = at + FX_REGISTERS + step * FX_STEP;
             self.0[start..start + F80_BYTES].copy_from_slice(&f80_bytes(fpu.st(place)));
@@ -284,7 +274,7 @@ impl Context {
 
     fn load_extended(&self, registers: &mut Registers) {
         let at = offset::EXTENDED;
-        registers.set_mxcsr(self.word(at + FX_MXCSR) & MXCSR_MASK);
+        registers.set_mxcsr(self.word(at + FX_MXCSR) & Registers::MXCSR_BITS);
         let fpu = registers.fpu_mut();
         fpu.set_control(low(self.word(at)));
         fpu.set_status(low(self.word(at + FX_STATUS)));

@@ -254,15 +254,34 @@ impl Recording {
     /// Executes one instruction of the thread that runs, or lets the system answer the call that it
     /// is at. Page faults that the system resolves, and turns of threads, are no steps.
     pub fn step(&mut self) -> Stop {
-        self.arm(&Stops::default());
+        self.one_step(&Stops::EXCEPTIONS)
+    }
+
+    /// Steps as [`Self::step`] does, as a part of a run: unless one of `stops` comes before, of which
+    /// a change of an entry of the page tables is none.
+    pub fn step_of_run(&mut self, stops: &Stops) -> Stop {
+        if self.unfinished.take() != Some(self.here) {
+            self.pass_here();
+        }
+        let stop = self.one_step(stops);
+        if matches!(stop, Stop::Stepped) {
+            self.unfinished = Some(self.here);
+        }
+        stop
+    }
+
+    fn one_step(&mut self, stops: &Stops) -> Stop {
+        self.arm(stops);
         let end = self.here.instructions.saturating_add(1);
-        loop {
-            match self.turn(end, &Stops::EXCEPTIONS) {
-                Turn::Stopped(stop) => return stop,
-                Turn::Done | Turn::Answered => return Stop::Stepped,
+        let stop = loop {
+            match self.turn(end, stops) {
+                Turn::Stopped(stop) => break stop,
+                Turn::Done | Turn::Answered => break Stop::Stepped,
                 Turn::Went => {}
             }
-        }
+        };
+        self.arm(&Stops::default());
+        stop
     }
 
     /// Runs until one of `stops`, the end, or `budget` instructions.

@@ -10,15 +10,7 @@ use crate::op::Op;
 use crate::registers::Reg;
 use crate::width::Width;
 
-/// What POPF and IRET change at CPL 3: not IF, IOPL, VM, nor the virtual interrupt flags.
-const USER_FLAGS: Eflags = Eflags::STATUS
-    .union(Eflags::TRAP)
-    .union(Eflags::DIRECTION)
-    .union(Eflags::NESTED_TASK)
-    .union(Eflags::ALIGNMENT_CHECK)
-    .union(Eflags::ID);
-
-/// What they change at CPL 0 beside these.
+/// What POPF and IRET change at CPL 0 beside [`Eflags::USER`].
 const SUPERVISOR_FLAGS: Eflags = Eflags::INTERRUPT.union(Eflags::IO_PRIVILEGE);
 
 /// Nesting levels of ENTER are taken modulo this.
@@ -185,8 +177,8 @@ pub(crate) fn popf<T: Width>(cx: &mut impl Context, op: &Op) -> Result<(), Stop>
 /// Sets the flags that a program at this CPL may set, as far as they fit the operand.
 pub(super) fn load_flags<T: Width>(cx: &mut impl Context, image: T) {
     let allowed = match cx.state().privilege {
-        Privilege::User => USER_FLAGS,
-        Privilege::Supervisor | Privilege::Implicit => USER_FLAGS | SUPERVISOR_FLAGS,
+        Privilege::User => Eflags::USER,
+        Privilege::Supervisor | Privilege::Implicit => Eflags::USER | SUPERVISOR_FLAGS,
     };
     let changed = Eflags::from_bits_truncate(T::MASK) & allowed;
     let new = Eflags::from_bits_truncate(image.zero_extend());

@@ -38,7 +38,12 @@ impl Console for Silent {
 
 /// Returns the program, recorded from its beginning.
 pub(crate) fn recording() -> Recording {
-    let assembled = assemble("test.asm", PROGRAM, &NoIncludes, &Options::default()).unwrap();
+    recording_of(PROGRAM)
+}
+
+/// Returns a program, recorded from its beginning.
+pub(crate) fn recording_of(source: &[u8]) -> Recording {
+    let assembled = assemble("test.asm", source, &NoIncludes, &Options::default()).unwrap();
     let image = link(&assembled.object, &LinkOptions::default()).unwrap();
     let debug = DebugInfo::new(&assembled, &image);
     let config = MachineConfig::default();
@@ -91,12 +96,21 @@ pub(crate) fn send(
     recording: &mut Recording,
     bytes: Vec<u8>,
 ) -> (Vec<String>, Result<End, ServeError>) {
+    send_within(1_000_000, recording, bytes)
+}
+
+/// Sends bytes for a program that executes at most `budget` instructions.
+pub(crate) fn send_within(
+    budget: u64,
+    recording: &mut Recording,
+    bytes: Vec<u8>,
+) -> (Vec<String>, Result<End, ServeError>) {
     let mut output = Vec::new();
     let script = Script {
         input: bytes.into(),
         output: &mut output,
     };
-    let end = serve(recording, script, 1_000_000);
+    let end = serve(recording, script, budget);
     (answers(&output), end)
 }
 

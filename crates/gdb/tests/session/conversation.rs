@@ -2,7 +2,7 @@
 
 use pagefault_machine::Recording;
 
-use crate::client::{framed, hex, monitor_text, recording, say, send};
+use crate::client::{framed, hex, monitor_text, recording, recording_of, say, send, send_within};
 use pagefault_gdb::End;
 
 #[test]
@@ -83,6 +83,129 @@ fn a_written_register_takes_effect() {
 
     assert_eq!(answers[1], "OK");
     assert_eq!(answers[2], new);
+}
+
+/// Where registers are in what `g` answers, in bytes.
+const EFLAGS: usize = 36;
+const CS: usize = 40;
+const ST0: usize = 64;
+const FSTAT: usize = 148;
+const FTAG: usize = 152;
+const FOP: usize = 172;
+const MXCSR: usize = 304;
+
+#[test]
+fn only_what_a_program_can_set_of_flags_and_mxcsr_is_written() {
+    let mut recording = recording();
+    let old = say(&mut recording, &["Hg0", "g"]).remove(1);
+    let new = with(&with(&old, EFLAGS, "ffffffff"), MXCSR, "ffffffff");
+
+    let answers = say(&mut recording, &["Hg0", &format!("G{new}"), "g"]);
+
+    assert_eq!(answers[1], "OK");
+    let flags = recording.machine().registers().eflags().bits();
+    // IF and bit 1 are always set in a program; IOPL, VM, RF, VIF and VIP stay clear.
+    assert_eq!(flags, 0x0024_4FD7, "{flags:#x}");
+    assert_eq!(recording.machine().registers().mxcsr(), 0xFFFF);
+    assert_eq!(answers[2].len(), old.len());
+}
+
+#[test]
+fn the_stack_of_the_x87_is_written_with_its_status_and_tags() {
+    let mut recording = recording();
+    let old = say(&mut recording, &["Hg0", "g"]).remove(1);
+    // ST(0) is 1.0, in register 7, and the others are empty.
+    let one = "0000000000000080ff3f";
+    let new = with(&with(&old, ST0, one), FSTAT, "00380000");
+    let new = with(&new, FTAG, "ff3f0000");
+
+    let answers = say(&mut recording, &["Hg0", &format!("G{new}"), "g"]);
+
+    assert_eq!(answers[1..], ["OK", new.as_str()]);
+    assert_eq!(recording.machine().registers().fpu().used(), 0x80);
+}
+
+#[test]
+fn registers_that_cannot_be_set_are_refused_and_nothing_is_written() {
+    for at in [CS, FOP] {
+        let mut recording = recording();
+        let old = say(&mut recording, &["Hg0", "g"]).remove(1);
+        let new = with(&with(&old, 0, "78563412"), at, "01000000");
+
+        let answers = say(&mut recording, &["Hg0", &format!("G{new}"), "g"]);
+
+        assert!(answers[1].starts_with('E'), "{at}: {}", answers[1]);
+        assert_eq!(answers[2], old, "{at}");
+    }
+}
+
+/// Returns registers with other bytes, in hex, from byte `at` on.
+fn with(registers: &str, at: usize, bytes: &str) -> String {
+    let (before, after) = (&registers[..2 * at], &registers[2 * at + bytes.len()..]);
+    format!("{before}{bytes}{after}")
+}
+
+/// A thread that counts, and one that goes round.
+const TWO_THREADS: &[u8] = b"
+    .386
+    .model flat, stdcall
+CreateThread proto :dword, :dword, :dword, :dword, :dword, :dword
+    .data
+counter dd 0
+    .code
+other:
+    inc counter
+    jmp other
+start:
+    invoke CreateThread, 0, 0, offset other, 0, 0, 0
+again:
+    nop
+    jmp again
+    end start
+";
+
+#[test]
+fn a_step_of_a_thread_that_waits_its_turn_keeps_to_the_budget() {
+    let mut recording = recording_of(TWO_THREADS);
+    let other = stop_with_two_threads(&mut recording);
+
+    let step = format!("vCont;s:{other:x};c");
+    let (answers, _) = send_within(3_000, &mut recording, framed(step.as_bytes()));
+
+    // SIGXCPU
+    assert!(answers[0].starts_with("T18"), "{}", answers[0]);
+    assert_eq!(recording.here().instructions, 3_000);
+}
+
+#[test]
+fn a_step_of_one_thread_does_not_pass_the_breakpoint_of_another() {
+    let mut recording = recording_of(TWO_THREADS);
+    let again = address(&recording, "again");
+    let other = stop_with_two_threads(&mut recording);
+    let before = recording.here().instructions;
+
+    let answers = say(
+        &mut recording,
+        &[
+            "qSupported:swbreak+;hwbreak+",
+            &format!("Z0,{again:x},1"),
+            &format!("vCont;s:{other:x};c"),
+        ],
+    );
+
+    assert!(answers[2].contains("swbreak"), "{}", answers[2]);
+    assert_eq!(recording.here().instructions, before + 2);
+    assert_ne!(recording.thread(), other);
+}
+
+/// Runs to the loop of the first thread, and returns the other one.
+fn stop_with_two_threads(recording: &mut Recording) -> u32 {
+    let again = address(recording, "again");
+    say(recording, &[&format!("Z0,{again:x},1"), "vCont;c"]);
+    let first = recording.thread();
+    let threads = recording.threads();
+    let other = threads.iter().find(|&&(thread, _)| thread != first);
+    other.expect("there are two threads").0
 }
 
 #[test]
