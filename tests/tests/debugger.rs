@@ -24,6 +24,36 @@ fn without_a_terminal_it_says_what_it_needs() {
 }
 
 #[test]
+fn options_that_it_would_ignore_are_refused_and_not_in_its_help() {
+    let help = pagefault().args(["debug", "--help"]).output().unwrap();
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    for options in [
+        &["--json"][..],
+        &["--trace", "insn"],
+        &["--trace", "insn", "--trace-out", "x"],
+        &["--record-trace", "x"],
+        &["--report", "x"],
+        &["--stats"],
+        &["--map-at-exit"],
+        &["--exit-code", "tool"],
+        &["--max-insns", "5"],
+    ] {
+        let mut command = pagefault();
+        let output = command.args(["debug", PROGRAM]).args(options).output();
+        let output = output.unwrap();
+
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("is for `pagefault run`"), "{told}");
+        assert!(!help.contains(&format!("{} ", options[0])), "{help}");
+    }
+    assert!(
+        help.contains("--reg ") && help.contains("--history "),
+        "{help}"
+    );
+}
+
+#[test]
 fn keys_on_a_terminal_step_and_quit() {
     if Command::new("tmux").arg("-V").output().is_err() {
         _ = writeln!(

@@ -151,6 +151,70 @@ fn a_client_that_talks_nonsense_is_told_from_one_that_goes_away() {
     }
 }
 
+/// What a program is given when it runs, it is given when gdb has it, too.
+#[test]
+fn registers_memory_files_and_reports_of_the_end_are_those_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("given.asm");
+    let source = "
+        .386
+        .model flat, stdcall
+        include kernel32.inc
+        .code
+name_   db 'there.txt', 0
+start:  mov eax, 500000h
+        mov [eax], ebx
+        invoke GetFileAttributes, offset name_
+        mov ecx, ds:[500000h]
+        inc eax
+        jz missing
+        add ecx, 100
+missing: invoke ExitProcess, ecx
+        end start\n";
+    std::fs::write(&program, source).unwrap();
+    std::fs::write(folder.path().join("there.txt"), "x").unwrap();
+    let program = program.to_str().unwrap();
+    let files = folder.path().to_str().unwrap();
+    let given = [
+        "--reg",
+        "ebx=7",
+        "--map",
+        "0x500000:0x1000:rw",
+        "--files",
+        files,
+        "--stats",
+        "--map-at-exit",
+    ];
+
+    let ran = pagefault().args(["run", program]).args(given).output();
+    let mut server = Server::start_with(program, &given);
+    let mut stream = std::net::TcpStream::connect(&server.addr).unwrap();
+    stream.write_all(b"$D#44").unwrap();
+
+    assert_eq!(server.end(), Some(107));
+    let mut told = String::new();
+    server.stderr.read_to_string(&mut told).unwrap();
+    let ran = ran.unwrap();
+    assert_eq!(ran.status.code(), Some(107));
+    assert_eq!(told, String::from_utf8_lossy(&ran.stderr));
+    assert!(told.contains("00500000"), "{told}");
+}
+
+#[test]
+fn a_folder_that_is_none_is_an_input_that_cannot_be_used() {
+    for arguments in [
+        &["--files", "no-such-folder"][..],
+        &["--files", "README.md"],
+    ] {
+        for gdb in [&[][..], &["--gdb", "0"]] {
+            let (code, told) = run(&[arguments, gdb].concat());
+
+            assert_eq!(code, Some(123), "{told}");
+            assert!(told.contains("cannot use the folder"), "{told}");
+        }
+    }
+}
+
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let output = pagefault()
         .args(["run", PROGRAM])
@@ -170,10 +234,14 @@ struct Server {
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_with(PROGRAM, arguments)
+    }
+
+    fn start_with(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.current_dir(project()).env("NO_COLOR", "1");
         command
-            .args(["run", PROGRAM, "--gdb", "127.0.0.1:0"])
+            .args(["run", program, "--gdb", "127.0.0.1:0"])
             .args(arguments);
         let mut child = command
             .stdin(Stdio::null())

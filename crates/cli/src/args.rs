@@ -294,29 +294,53 @@ pub(crate) fn command() -> clap::Command {
         let walk = walk.mut_arg("program", program);
         walk.mut_arg("arguments", |arg| arg.index(3))
     };
-    // These look at one moment; a report is of a whole run.
-    let whole = ["report", "map_at_exit", "exit_code"];
-    let unwanted = |command: clap::Command| {
-        let hide = |command: clap::Command, name| command.mut_arg(name, |arg| arg.hide(true));
-        whole.into_iter().fold(command, hide)
+    let without = |command: clap::Command, unfit: &[&'static str]| {
+        let hide = |command: clap::Command, &name: &&'static str| {
+            command.mut_arg(name, |arg| arg.hide(true))
+        };
+        unfit.iter().fold(command, hide)
     };
+    let look = |command: clap::Command| without(command, &UNFIT_FOR_A_LOOK);
     Arguments::command()
-        .mut_subcommand("walk", |command| unwanted(walk(command)))
-        .mut_subcommand("explain", unwanted)
-        .mut_subcommand("map", unwanted)
-        .mut_subcommand("tlb", |tlb| tlb.mut_subcommand("show", unwanted))
+        .mut_subcommand("walk", |command| look(walk(command)))
+        .mut_subcommand("explain", look)
+        .mut_subcommand("map", look)
+        .mut_subcommand("tlb", |tlb| tlb.mut_subcommand("show", look))
+        .mut_subcommand("debug", |debug| without(debug, &UNFIT_FOR_THE_DEBUGGER))
 }
 
+/// Options of whole runs, which a look at one moment refuses.
+pub(crate) const UNFIT_FOR_A_LOOK: [&str; 3] = ["report", "map_at_exit", "exit_code"];
+/// Options of runs that end and tell of it, which the debugger refuses.
+pub(crate) const UNFIT_FOR_THE_DEBUGGER: [&str; 9] = [
+    "json",
+    "trace",
+    "trace_out",
+    "record_trace",
+    "report",
+    "stats",
+    "map_at_exit",
+    "exit_code",
+    "max_insns",
+];
+
 impl RunArguments {
-    /// Returns an option that is for whole runs and not for looking at a moment, if one was given.
-    pub(crate) fn unfit_for_a_look(&self) -> Option<&'static str> {
+    /// Returns one of these options, as users write it, if one was given.
+    pub(crate) fn unfit(&self, unfit: &[&str]) -> Option<String> {
         let options = [
-            (self.report.is_some(), "--report"),
-            (self.map_at_exit, "--map-at-exit"),
-            (self.exit_code != ExitCodeOf::default(), "--exit-code"),
+            ("json", self.json),
+            ("trace", self.trace.is_some()),
+            ("trace_out", self.trace_out.is_some()),
+            ("record_trace", self.record_trace.is_some()),
+            ("report", self.report.is_some()),
+            ("stats", self.stats),
+            ("map_at_exit", self.map_at_exit),
+            ("exit_code", self.exit_code != ExitCodeOf::default()),
+            ("max_insns", self.max_insns != u64::MAX),
         ];
-        let given = options.into_iter().find(|&(is_given, _)| is_given);
-        given.map(|(_, name)| name)
+        let mut given = options.into_iter().filter(|&(_, is_given)| is_given);
+        let found = given.find(|(name, _)| unfit.contains(name));
+        found.map(|(name, _)| format!("--{}", name.replace('_', "-")))
     }
 
     /// Returns what follows the program's name on its command line.

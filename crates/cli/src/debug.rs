@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pagefault_machine::{Console, Stream};
-use pagefault_tui::{Debugger, Key, Running, draw};
+use pagefault_tui::{Debugger, Key, Output, Running, draw};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
-use crate::args::DebugArguments;
+use crate::args::{DebugArguments, UNFIT_FOR_THE_DEBUGGER};
 use crate::recorded;
 use crate::run::EXIT_NO_PROGRAM;
 
@@ -24,6 +24,12 @@ const EXIT_USAGE: u8 = 2;
 ///
 /// The terminal cannot be used.
 pub(crate) fn run(arguments: &DebugArguments) -> anyhow::Result<u8> {
+    if let Some(option) = arguments.run.unfit(&UNFIT_FOR_THE_DEBUGGER) {
+        anstream::eprintln!(
+            "error: {option} is for `pagefault run`: the debugger shows the program as it runs"
+        );
+        return Ok(EXIT_USAGE);
+    }
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         anstream::eprintln!(
             "error: the debugger needs a terminal for its input and its output\n\
@@ -31,7 +37,7 @@ pub(crate) fn run(arguments: &DebugArguments) -> anyhow::Result<u8> {
         );
         return Ok(EXIT_USAGE);
     }
-    let output = Rc::new(RefCell::new(Vec::new()));
+    let output = Rc::new(RefCell::new(Output::default()));
     let console = Box::new(Screen(Rc::clone(&output)));
     let Some(recorded) = recorded::load(&arguments.run, console, arguments.history)? else {
         return Ok(EXIT_NO_PROGRAM);
@@ -83,10 +89,10 @@ fn key(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
 /// Keeps what the program writes, for the pane that shows it. There is no input: the terminal is the
 /// debugger's.
 #[derive(Debug)]
-struct Screen(Rc<RefCell<Vec<u8>>>);
+struct Screen(Rc<RefCell<Output>>);
 
 impl Console for Screen {
     fn write(&mut self, _stream: Stream, bytes: &[u8]) {
-        self.0.borrow_mut().extend_from_slice(bytes);
+        self.0.borrow_mut().add(bytes);
     }
 }

@@ -9,10 +9,9 @@ use pagefault_gdb::{End, ServeError, Symbol, SymbolKind, serve, symbol_file};
 use pagefault_machine::{Outcome, Recording, Stop, Stops};
 
 use crate::args::RunCommand;
-use crate::explain;
 use crate::output::WholeFile;
 use crate::recorded::{self, Recorded};
-use crate::run::{EXIT_NO_PROGRAM, Terminal, exit_code};
+use crate::run::{EXIT_NO_PROGRAM, Terminal, exit_code, show_end};
 
 /// The command line is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -62,7 +61,7 @@ pub(crate) fn run(command: &RunCommand, place: &str) -> anyhow::Result<u8> {
     }
     let outcome = recording.ended().cloned();
     let outcome = outcome.unwrap_or(Outcome::BudgetExceeded);
-    explain::print(recording.machine(), &outcome);
+    show_end(&command.run, recording.machine(), &outcome);
     Ok(exit_code(&outcome, command.run.exit_code))
 }
 

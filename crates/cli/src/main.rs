@@ -13,6 +13,7 @@ mod interrupt;
 mod json;
 mod lab;
 mod labs;
+mod load;
 mod look;
 mod map;
 mod output;

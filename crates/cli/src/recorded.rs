@@ -2,13 +2,11 @@
 
 use anyhow::Context;
 use pagefault_asm::ImageSymbol;
-use pagefault_machine::vmm::MemoryStore;
-use pagefault_machine::{Console, Listener, Machine, RecordOptions, Recording};
+use pagefault_machine::{Console, Listener, RecordOptions, Recording};
 
 use crate::args::RunArguments;
-use crate::folder::Folder;
+use crate::load::{self, PagingFile};
 use crate::program::{Loadable, read};
-use crate::run::config;
 
 /// A program that is loaded and has not begun.
 pub(crate) struct Recorded {
@@ -22,7 +20,7 @@ pub(crate) struct Recorded {
 ///
 /// # Errors
 ///
-/// The folder of files cannot be used, or the program not be recorded.
+/// The program cannot be recorded.
 pub(crate) fn load(
     arguments: &RunArguments,
     console: Box<dyn Console>,
@@ -36,25 +34,12 @@ pub(crate) fn load(
     else {
         return Ok(None);
     };
-    let config = config(arguments);
-    let loaded = Machine::load_program(&program, debug, &config, console, Listener::deaf());
-    let mut machine = match loaded {
-        Ok(machine) => machine,
-        Err(error) => {
-            let name = arguments.program.display();
-            anstream::eprintln!("error: cannot load {name}: {error}");
-            return Ok(None);
-        }
+    let listener = Listener::deaf();
+    let kept = PagingFile::InMemory;
+    let loaded = load::load(arguments, &program, debug, console, listener, kept)?;
+    let Some(machine) = loaded else {
+        return Ok(None);
     };
-    if let Some(limit_bytes) = arguments.pagefile {
-        // Every moment has its own paging file, which a file on the host could not be.
-        machine.set_paging_file(Box::new(MemoryStore::new()), limit_bytes);
-    }
-    if let Some(folder) = &arguments.files {
-        let opened = Folder::open(folder);
-        let what = || format!("cannot use the folder {}", folder.display());
-        machine.set_files(Box::new(opened.with_context(what)?));
-    }
     let options = RecordOptions {
         memory_bytes: history_bytes,
         ..RecordOptions::default()

@@ -5,16 +5,13 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use anyhow::Context;
-use pagefault_machine::vmm::mmu::{LinearAddr, MmuConfig};
-use pagefault_machine::vmm::{StreamStore, VmmConfig};
 use pagefault_machine::{
-    Aslr, Console, DebugInfo, Listener, Machine, MachineConfig, Outcome, Program, Stream, Tracer,
-    Turns, Watch,
+    Console, DebugInfo, Listener, Machine, Outcome, Program, Stream, Topics, Tracer, Watch,
 };
 
-use crate::args::{ExitCodeOf, RunArguments};
-use crate::folder::Folder;
+use crate::args::{ExitCodeOf, RunArguments, UNFIT_FOR_A_LOOK};
 use crate::interrupt::{self, EXIT_INTERRUPTED};
+use crate::load::{PagingFile, load};
 use crate::look::Look;
 use crate::look::report::Reporter;
 use crate::program::{Loadable, read};
@@ -73,7 +70,7 @@ pub(crate) enum Shown<'a> {
 /// What was asked for cannot be written.
 pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<u8> {
     let look = matches!(shown, Shown::Look(_));
-    if let Some(option) = arguments.unfit_for_a_look().filter(|_| look) {
+    if let Some(option) = arguments.unfit(&UNFIT_FOR_A_LOOK).filter(|_| look) {
         anstream::eprintln!("error: {option} is for `pagefault run`: here, one moment is shown");
         return Ok(EXIT_USAGE);
     }
@@ -91,15 +88,15 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<
         (false, true) => Box::new(Capture(Rc::clone(&captured))),
         (false, false) => Box::new(Terminal::default()),
     };
+    let job = Job {
+        arguments,
+        shown,
+        program: &program,
+        captured: &captured,
+        reporter: None,
+    };
     if let Some(path) = &arguments.record_trace {
         let recording = Recording::create(path, arguments.paging)?;
-        let job = Job {
-            arguments,
-            shown,
-            program: &program,
-            captured: &captured,
-            reporter: None,
-        };
         let tracer = Tracer::new(Recording::TOPICS, recording.clone());
         let code = job.run(debug, console, tracer)?;
         recording.finish(&program, &symbols)?;
@@ -107,50 +104,21 @@ pub(crate) fn run(arguments: &RunArguments, shown: Shown<'_>) -> anyhow::Result<
     }
     if let Some(path) = &arguments.report {
         let reporter = Reporter::create(path)?;
-        let job = Job {
-            arguments,
-            shown,
-            program: &program,
-            captured: &captured,
-            reporter: Some(&reporter),
-        };
         let tracer = Tracer::new(Reporter::TOPICS, reporter.clone());
+        let job = Job {
+            reporter: Some(&reporter),
+            ..job
+        };
         return job.run(debug, console, tracer);
     }
     match arguments.trace {
-        None => {
-            let job = Job {
-                arguments,
-                shown,
-                program: &program,
-                captured: &captured,
-                reporter: None,
-            };
-            job.run(debug, console, Listener::deaf())
-        }
-        Some(topics) => {
-            let output = TraceOutput::open(arguments.trace_out.as_deref())?;
-            let form = if arguments.json {
-                Form::Json
-            } else {
-                Form::Text
-            };
-            let tracer = Tracer::new(topics, Writer::new(output.clone(), form, &program, &debug));
-            let job = Job {
-                arguments,
-                shown,
-                program: &program,
-                captured: &captured,
-                reporter: None,
-            };
-            let code = job.run(debug, console, tracer)?;
-            output.finish()?;
-            Ok(code)
-        }
+        Some(topics) => job.traced(topics, debug, console),
+        None => job.run(debug, console, Listener::deaf()),
     }
 }
 
 /// What is to be run, and what of it is shown.
+#[derive(Clone, Copy)]
 struct Job<'a> {
     arguments: &'a RunArguments,
     shown: Shown<'a>,
@@ -161,6 +129,25 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Runs the program, and writes what happens in it.
+    fn traced(
+        &self,
+        topics: Topics,
+        debug: DebugInfo,
+        console: Box<dyn Console>,
+    ) -> anyhow::Result<u8> {
+        let output = TraceOutput::open(self.arguments.trace_out.as_deref())?;
+        let form = if self.arguments.json {
+            Form::Json
+        } else {
+            Form::Text
+        };
+        let writer = Writer::new(output.clone(), form, self.program, &debug);
+        let code = self.run(debug, console, Tracer::new(topics, writer))?;
+        output.finish()?;
+        Ok(code)
+    }
+
     fn run<W: Watch>(
         &self,
         debug: DebugInfo,
@@ -168,31 +155,11 @@ impl Job<'_> {
         watch: W,
     ) -> anyhow::Result<u8> {
         let arguments = self.arguments;
-        let config = config(arguments);
-        let loaded = Machine::load_program(self.program, debug, &config, console, watch);
-        let mut machine = match loaded {
-            Ok(machine) => machine,
-            Err(error) => {
-                anstream::eprintln!(
-                    "error: cannot load {}: {error}",
-                    arguments.program.display()
-                );
-                return Ok(EXIT_NO_PROGRAM);
-            }
-        };
-        if let Some(limit_bytes) = arguments.pagefile {
-            let file = tempfile::tempfile().context("cannot make a paging file")?;
-            machine.set_paging_file(Box::new(StreamStore::new(file)), limit_bytes);
-        }
-        if let Err(reason) = prepare(arguments, &mut machine) {
-            anstream::eprintln!("error: {reason}");
+        let paged = PagingFile::OnDisk;
+        let loaded = load(arguments, self.program, debug, console, watch, paged)?;
+        let Some(mut machine) = loaded else {
             return Ok(EXIT_NO_PROGRAM);
-        }
-        if let Some(folder) = &arguments.files {
-            let opened = Folder::open(folder);
-            let what = || format!("cannot use the folder {}", folder.display());
-            machine.set_files(Box::new(opened.with_context(what)?));
-        }
+        };
         if let Shown::Look(look) = self.shown {
             return look.show(&mut machine, self.program);
         }
@@ -219,53 +186,23 @@ impl Job<'_> {
             }
             (Shown::Run, false) | (Shown::Look(_), _) => {}
         }
-        explain::print(machine, outcome);
-        if self.arguments.map_at_exit {
-            anstream::eprint!("{}", map::text(machine));
-        }
-        if self.arguments.stats {
-            anstream::eprint!("{}", explain::statistics(machine));
-        }
+        show_end(self.arguments, machine, outcome);
         Ok(())
     }
 }
 
-/// Gives the program the registers and the memory that were asked for; returns why that cannot be.
-fn prepare<W: Watch>(arguments: &RunArguments, machine: &mut Machine<W>) -> Result<(), String> {
-    for &(register, value) in &arguments.reg {
-        machine.set_register(register, value);
+/// Shows on standard error how a run has ended, and what was asked for of its end.
+pub(crate) fn show_end<W: Watch>(
+    arguments: &RunArguments,
+    machine: &Machine<W>,
+    outcome: &Outcome,
+) {
+    explain::print(machine, outcome);
+    if arguments.map_at_exit {
+        anstream::eprint!("{}", map::text(machine));
     }
-    for mapping in &arguments.map {
-        let addr = LinearAddr::new(mapping.addr);
-        machine
-            .map_memory(addr, mapping.size_bytes, mapping.protect)
-            .map_err(|error| format!("cannot map memory at {:#010x}: {error}", mapping.addr))?;
-    }
-    Ok(())
-}
-
-pub(crate) fn config(arguments: &RunArguments) -> MachineConfig {
-    let stem = arguments.program.file_stem().unwrap_or_default();
-    MachineConfig {
-        program_name: format!("{}.exe", stem.to_string_lossy()),
-        arguments: arguments.command_line(),
-        aslr: arguments.aslr.map_or(Aslr::Off, Aslr::Seeded),
-        ram_bytes: arguments.ram,
-        mmu: MmuConfig {
-            tlb: arguments.tlb.clone(),
-            ..MmuConfig::default()
-        },
-        vmm: VmmConfig {
-            paging: arguments.paging.mode(),
-            profile: arguments.profile.rules(),
-            replacement: arguments.replacement,
-            ..VmmConfig::default()
-        },
-        turns: Turns {
-            quantum: arguments.quantum,
-            seed: arguments.seed,
-        },
-        ..MachineConfig::default()
+    if arguments.stats {
+        anstream::eprint!("{}", explain::statistics(machine));
     }
 }
 

@@ -31,7 +31,7 @@ pub enum ExpressionError {
     /// A division by zero.
     #[error("a division by zero")]
     Division,
-    /// Parentheses in parentheses, deeper than anybody writes them.
+    /// Parentheses or operators in each other, deeper than anybody writes them.
     #[error("the expression is nested too deeply")]
     Depth,
 }
@@ -112,17 +112,12 @@ const OPERATORS: [(&str, Operator, u32); 10] = [
 
 impl<'a> Parser<'a> {
     fn binary(&mut self, rank: u32) -> Result<u32, ExpressionError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(ExpressionError::Depth);
-        }
         let mut left = self.unary()?;
         while let Some((operator, own, rest)) = self.operator().filter(|&(_, own, _)| own >= rank) {
             self.rest = rest;
             let right = self.binary(own + 1)?;
             left = apply(operator, left, right)?;
         }
-        self.depth -= 1;
         Ok(left)
     }
 
@@ -136,7 +131,18 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Every nesting passes here, whatever makes it.
     fn unary(&mut self) -> Result<u32, ExpressionError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(ExpressionError::Depth);
+        }
+        let value = self.operand()?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn operand(&mut self) -> Result<u32, ExpressionError> {
         self.rest = self.rest.trim_start();
         let Some(first) = self.rest.chars().next() else {
             return Err(ExpressionError::Ends("a value"));
@@ -159,14 +165,8 @@ impl<'a> Parser<'a> {
     }
 
     fn after_sign(&mut self) -> Result<u32, ExpressionError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(ExpressionError::Depth);
-        }
         self.rest = &self.rest[1..];
-        let value = self.unary();
-        self.depth -= 1;
-        value
+        self.unary()
     }
 
     fn enclosed(&mut self, end: char) -> Result<u32, ExpressionError> {
@@ -333,9 +333,31 @@ mod tests {
             let error = evaluate(text, &mut Fixed).unwrap_err();
             assert_eq!(error.to_string(), expected, "{text}");
         }
-        for nested in ["(", "-", "["] {
-            let error = evaluate(&nested.repeat(10_000), &mut Fixed).unwrap_err();
+    }
+
+    #[test]
+    fn whatever_nests_has_a_limit() {
+        let deepest = usize::try_from(MAX_DEPTH).unwrap() - 1;
+        for nested in [
+            "(",
+            "-",
+            "[",
+            "not ",
+            "offset ",
+            "addr ",
+            "dword ptr ",
+            "byte ptr [",
+        ] {
+            let error = evaluate(&nested.repeat(1_000_000), &mut Fixed).unwrap_err();
             assert_eq!(error, ExpressionError::Depth, "{nested}");
+        }
+        for (nested, end) in [("not ", ""), ("- ", ""), ("(", ")")] {
+            let text = |count| format!("{}7{}", nested.repeat(count), end.repeat(count));
+            assert!(evaluate(&text(deepest), &mut Fixed).is_ok(), "{nested}");
+            assert!(
+                evaluate(&text(deepest + 1), &mut Fixed).is_err(),
+                "{nested}"
+            );
         }
     }
 }

@@ -8,10 +8,12 @@ mod command;
 mod expression;
 mod keys;
 mod model;
+mod output;
 mod panes;
 mod view;
 
 pub use expression::ExpressionError;
 pub use keys::Key;
 pub use model::{Debugger, Running};
+pub use output::Output;
 pub use view::{MIN_HEIGHT, MIN_WIDTH, draw};

@@ -11,6 +11,7 @@ use pagefault_machine::{Exceptions, FaultStops, Outcome, Recording, SnapshotErro
 use crate::command;
 use crate::expression::{ExpressionError, Scope, evaluate};
 use crate::keys::Key;
+use crate::output::Output;
 
 /// Instructions between two looks at the keyboard.
 const SLICE: u64 = 4_000_000;
@@ -91,7 +92,7 @@ pub(crate) struct Place {
 pub struct Debugger {
     pub(crate) recording: Recording,
     pub(crate) program: String,
-    pub(crate) output: Rc<RefCell<Vec<u8>>>,
+    pub(crate) output: Rc<RefCell<Output>>,
     pub(crate) marks: Vec<Mark>,
     /// The registers before the last command.
     pub(crate) before: Registers,
@@ -111,7 +112,7 @@ pub struct Debugger {
 impl Debugger {
     /// Returns a debugger of a recorded program, which stops at exceptions. `output` is where the
     /// program's console writes.
-    pub fn new(recording: Recording, program: String, output: Rc<RefCell<Vec<u8>>>) -> Self {
+    pub fn new(recording: Recording, program: String, output: Rc<RefCell<Output>>) -> Self {
         let before = recording.machine().registers().clone();
         let memory_at = before.gpr(Reg::Esp);
         Self {

@@ -1,6 +1,7 @@
 //! What the panes say, as lines of text.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
 use pagefault_machine::cpu::{Eflags, Reg, Registers, SegmentRegister};
 use pagefault_machine::vmm::mmu::{LevelId, LinearAddr, Step};
@@ -159,9 +160,9 @@ fn first_shown(debugger: &mut Debugger, height: usize) -> u32 {
     places.get(before).map_or(eip, |place| place.addr)
 }
 
-/// The lines of the lower pane.
-pub(crate) fn lower(debugger: &mut Debugger) -> Vec<Line> {
-    match debugger.pane {
+/// The lines of the lower pane that `height` of them show, from where it is scrolled to.
+pub(crate) fn lower(debugger: &mut Debugger, height: usize) -> Vec<Line> {
+    let lines = match debugger.pane {
         Pane::Memory => memory(debugger),
         Pane::Stack => stack(debugger),
         Pane::Regions => regions(debugger),
@@ -169,8 +170,16 @@ pub(crate) fn lower(debugger: &mut Debugger) -> Vec<Line> {
         Pane::Tlb => tlb(debugger),
         Pane::Explain => explain(debugger),
         Pane::Stops => stops(debugger),
-        Pane::Output => output(debugger),
-    }
+        Pane::Output => return output(debugger, height),
+    };
+    scroll_at_most(debugger, lines.len(), height);
+    let visible = lines.into_iter().skip(debugger.scroll).take(height);
+    visible.collect()
+}
+
+/// Keeps the lower pane from being scrolled beyond its last lines.
+fn scroll_at_most(debugger: &mut Debugger, count: usize, height: usize) {
+    debugger.scroll = debugger.scroll.min(count.saturating_sub(height));
 }
 
 /// Lines of memory that can be scrolled through.
@@ -429,17 +438,21 @@ fn stops(debugger: &mut Debugger) -> Vec<Line> {
     lines
 }
 
-fn output(debugger: &mut Debugger) -> Vec<Line> {
-    let output = debugger.output.borrow();
-    let text = String::from_utf8_lossy(&output);
-    let mut lines: Vec<_> = text
-        .lines()
-        .map(|line| Line::plain(line.replace('\t', " ")))
-        .collect();
-    if lines.is_empty() {
-        lines.push(Line::plain("the program has written nothing yet"));
-    }
-    lines
+fn output(debugger: &mut Debugger, height: usize) -> Vec<Line> {
+    let output = Rc::clone(&debugger.output);
+    let output = output.borrow();
+    let head = match (output.left_out_bytes(), output.line_count()) {
+        (0, 0) => Some("the program has written nothing yet".to_owned()),
+        (0, _) => None,
+        (bytes, _) => Some(format!("({bytes} bytes before these are not kept)")),
+    };
+    let heads = usize::from(head.is_some());
+    scroll_at_most(debugger, heads + output.line_count(), height);
+    let first = debugger.scroll.saturating_sub(heads);
+    let lines = output.lines(first, height);
+    let lines = lines.map(|line| Line::plain(line.replace('\t', " ")));
+    let head = head.filter(|_| debugger.scroll == 0).map(Line::plain);
+    head.into_iter().chain(lines).take(height).collect()
 }
 
 /// The help screen.

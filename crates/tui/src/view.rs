@@ -67,15 +67,12 @@ fn draw_program(debugger: &mut Debugger, frame: &mut Frame<'_>, upper: Rect, low
     let block = framed("registers".to_owned());
     frame.render_widget(Paragraph::new(lines).block(block), registers);
 
-    let lines = panes::lower(debugger);
-    let shown = usize::from(lower.height.saturating_sub(2));
-    debugger.scroll = debugger.scroll.min(lines.len().saturating_sub(shown));
-    let visible = lines.into_iter().skip(debugger.scroll).take(shown);
+    let lines = styled(panes::lower(
+        debugger,
+        usize::from(lower.height.saturating_sub(2)),
+    ));
     let block = framed(tabs(debugger.pane));
-    frame.render_widget(
-        Paragraph::new(styled(visible.collect())).block(block),
-        lower,
-    );
+    frame.render_widget(Paragraph::new(lines).block(block), lower);
 }
 
 fn title_line(debugger: &Debugger) -> String {

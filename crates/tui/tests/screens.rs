@@ -7,7 +7,7 @@ use pagefault_machine::asm::{LinkOptions, NoIncludes, Options, assemble, link};
 use pagefault_machine::{
     Console, DebugInfo, Listener, Machine, MachineConfig, RecordOptions, Recording, Stream,
 };
-use pagefault_tui::{Debugger, Key, Running, draw};
+use pagefault_tui::{Debugger, Key, Output, Running, draw};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -232,6 +232,50 @@ fn a_run_without_an_end_can_be_interrupted() {
 }
 
 /// Presses keys one by one, and lets the program run on where a key has it run.
+#[test]
+fn the_output_is_scrolled_from_what_is_left_out_to_its_last_line() {
+    let mut output = Output::default();
+    output.add(b"the first line\n");
+    output.add(&vec![b'x'; Output::MAX_BYTES - 7]);
+    output.add(b"\nsecond");
+    let mut debugger = debugger_with(output);
+
+    press(&mut debugger, "8");
+    let top = shown(&mut debugger, 80, 24);
+    for _ in 0..100 {
+        debugger.press(Key::PageDown);
+    }
+    let end = shown(&mut debugger, 80, 24);
+
+    assert!(
+        top.contains("(15 bytes before these are not kept)"),
+        "{top}"
+    );
+    assert!(
+        top.contains("xxxx") && !top.contains("the first line"),
+        "{top}"
+    );
+    assert!(end.contains("second"), "{end}");
+    let mut lines = Output::default();
+    (0..40).for_each(|number| lines.add(format!("line {number}.\n").as_bytes()));
+    let mut debugger = debugger_with(lines);
+    press(&mut debugger, "8");
+    for _ in 0..100 {
+        debugger.press(Key::PageDown);
+    }
+    let end = shown(&mut debugger, 80, 24);
+    assert!(
+        end.contains("line 39.") && !end.contains("line 20."),
+        "{end}"
+    );
+    debugger.press(Key::Up);
+    let above = shown(&mut debugger, 80, 24);
+    assert!(
+        !above.contains("line 39.") && above.contains("line 38."),
+        "{above}"
+    );
+}
+
 fn press(debugger: &mut Debugger, keys: &str) {
     for letter in keys.chars() {
         debugger.press(match letter {
@@ -258,6 +302,11 @@ fn shown(debugger: &mut Debugger, width: u16, height: u16) -> String {
 }
 
 fn debugger() -> Debugger {
+    debugger_with(Output::default())
+}
+
+/// Returns a debugger of the program, which has written so much already.
+fn debugger_with(output: Output) -> Debugger {
     let assembled = assemble("test.asm", PROGRAM, &NoIncludes, &Options::default()).unwrap();
     let image = link(&assembled.object, &LinkOptions::default()).unwrap();
     let debug = DebugInfo::new(&assembled, &image);
@@ -268,6 +317,6 @@ fn debugger() -> Debugger {
     Debugger::new(
         recording,
         "test.asm".to_owned(),
-        Rc::new(RefCell::new(Vec::new())),
+        Rc::new(RefCell::new(output)),
     )
 }
