@@ -108,6 +108,53 @@ fn the_operation_file_is_tracked_in_the_labs_layout() {
 }
 
 #[test]
+fn json_shows_the_map_when_it_is_asked_for_and_is_written_step_by_step() {
+    let with = |map| {
+        let file = "fixtures/courses/vmdriver.txt";
+        let output = run(&[
+            "replay", "--format", "vmdriver", file, "--json", "--map", map,
+        ]);
+        assert_eq!(output.status.code(), Some(0));
+        (stdout(&output), object_of(&output))
+    };
+
+    let ((text, each), (_, end), (_, none)) = (with("each"), with("end"), with("none"));
+
+    // The same form as that of every other object.
+    assert_eq!(text, format!("{each:#}\n"));
+    let steps = |object: &Value| object["steps"].as_array().unwrap().clone();
+    assert_eq!(steps(&each).len(), 10);
+    assert_eq!(end["map"], steps(&each)[9]["map"]);
+    assert!(none.get("map").is_none() && each.get("map").is_none());
+    for object in [end, none] {
+        assert!(steps(&object).iter().all(|step| step.get("map").is_none()));
+        assert_eq!(steps(&object)[9]["call"], steps(&each)[9]["call"]);
+    }
+}
+
+/// Every step has a map of all regions before it: together they are far larger than the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_driver_file_does_not_take_the_hosts_memory() {
+    let folder = Folder::new("long_driver");
+    let file = folder.path("long.txt");
+    let lines = (0..1000).map(|at| format!("1 1 {:X} 1 2\n", 0x10_0000 + at * 0x2_0000));
+    fs::write(&file, lines.collect::<String>()).unwrap();
+    let command = format!(
+        "ulimit -v 400000; '{}' replay --format vmdriver --json '{}' | tail -c 200",
+        pagefault_tests::command::binary().display(),
+        text(&file)
+    );
+
+    let output = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .output()
+        .unwrap();
+
+    assert!(stdout(&output).ends_with("\n}\n"), "{}", stderr(&output));
+}
+
+#[test]
 fn belady_is_shown_and_the_pictures_are_written() {
     let folder = Folder::new("paging");
     let (curve, line) = (folder.path("curve.svg"), folder.path("line.svg"));
@@ -158,6 +205,81 @@ fn belady_is_shown_and_the_pictures_are_written() {
     ] {
         assert_eq!(run(arguments).status.code(), Some(code), "{arguments:?}");
     }
+}
+
+#[test]
+fn csv_is_one_table_and_json_has_the_time_line() {
+    let string = "1 2 3 4w 1 2 5 1 2 3 4 5";
+    let csv = |options: &[&str]| run(&[&["paging", string, "--format", "csv"], options].concat());
+
+    let window = csv(&["--window", "3"]);
+    let line = csv(&["--timeline", "fifo:3"]);
+    let folder = Folder::new("csv");
+    let picture = folder.path("line.svg");
+    let drawn = csv(&["--timeline", "fifo:3", "--timeline-svg", text(&picture)]);
+    let json = run(&["paging", string, "--format", "json", "--timeline", "fifo:3"]);
+
+    for refused in [window, line] {
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(
+            stderr(&refused).contains("--format csv"),
+            "{}",
+            stderr(&refused)
+        );
+        assert_eq!(stdout(&refused), "");
+    }
+    assert_eq!(drawn.status.code(), Some(0), "{}", stderr(&drawn));
+    assert!(picture.exists());
+    let line = &object_of(&json)["timeline"];
+    assert_eq!(
+        (&line["policy"], &line["faults"]),
+        (&"fifo".into(), &9.into())
+    );
+    let moments = line["moments"].as_array().unwrap();
+    assert_eq!(moments.len(), 12);
+    assert_eq!(
+        moments[3],
+        serde_json::json!({
+            "page": 4, "is_write": true, "filled_frame": 0, "evicted": 1, "frames": [4, 2, 3],
+        })
+    );
+    assert!(moments[7]["filled_frame"].is_null(), "{}", moments[7]);
+}
+
+#[test]
+fn a_traces_own_page_numbers_are_taken_and_samples_are_not_counted() {
+    let sample = |name: &str| format!("fixtures/golden/tlb/formats/sample.{name}.gz");
+    let paging = |name: &str| run(&["paging", "--trace", &sample(name), "--format", "json"]);
+
+    let numbers = paging("oracleGeneral");
+    let samples = paging("perf");
+
+    assert_eq!(numbers.status.code(), Some(0), "{}", stderr(&numbers));
+    // 23 different numbers, though they would be fewer pages if they were addresses.
+    let told = object_of(&numbers)["references"].clone();
+    assert!(told.as_str().unwrap().ends_with("to 23 pages"), "{told}");
+    assert_eq!(samples.status.code(), Some(2));
+    assert!(stderr(&samples).contains("samples"), "{}", stderr(&samples));
+}
+
+#[test]
+fn a_trace_with_more_references_than_are_kept_is_refused() {
+    let folder = Folder::new("long_trace");
+    let trace = folder.path("long.din.zst");
+    let file = fs::File::create(&trace).unwrap();
+    let mut packed = zstd::Encoder::new(file, 1).unwrap();
+    let lines = "0 1000\n0 2000\n".repeat(1 << 12);
+    for _ in 0..(1 << 10) {
+        std::io::Write::write_all(&mut packed, lines.as_bytes()).unwrap();
+    }
+    std::io::Write::write_all(&mut packed, b"0 1000\n").unwrap();
+    packed.finish().unwrap();
+
+    let refused = run(&["paging", "--trace", text(&trace)]);
+
+    assert_eq!(refused.status.code(), Some(123));
+    let told = stderr(&refused);
+    assert!(told.contains("more than 8388608 references"), "{told}");
 }
 
 #[test]
@@ -562,6 +684,12 @@ fn text(path: &Path) -> &str {
 
 fn run(arguments: &[&str]) -> Output {
     pagefault().args(arguments).output().unwrap()
+}
+
+fn object_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}", stderr(output));
+    })
 }
 
 fn stdout(output: &Output) -> String {

@@ -1,22 +1,22 @@
 //! `pagefault paging`: reference strings under replacement policies.
 
-use std::fmt::Write;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use pagefault_lab::paging::{
-    CurvePoint, Policy, Reference, ReferenceString, Use, anomalies, fault_curve, time_line,
-    working_set,
+    CurvePoint, Hit, Moment, Policy, Reference, ReferenceError, ReferenceString, TimeLine, Use,
+    anomalies, fault_curve, time_line, working_set,
 };
 use pagefault_lab::picture::{self, NamedCurve};
-use pagefault_tlbsim::{Limits, Op, TraceReader};
+use pagefault_tlbsim::{Conventions, Limits, Modify, Op, Record, Straddle, Stream, TraceReader};
 use rayon::prelude::*;
+use serde_json::{Value, json};
 
 use crate::files;
 use crate::output;
-use crate::tlb::input::decompressed;
+use crate::tlb::input;
 use crate::tlb::table::{self, Cell, Table};
 
 /// The reference string cannot be read.
@@ -29,8 +29,6 @@ const MAX_FRAME_COUNTS: u32 = 4096;
 const DEFAULT_FRAMES: u32 = 8;
 /// The most references that a time line shows.
 const MAX_MOMENTS: usize = 400;
-/// The base-2 logarithm of the size of a page.
-const PAGE_SHIFT: u32 = 12;
 /// The exit code of a wrong command line, from `Result`'s error side.
 type Refusal = (u8, String);
 
@@ -61,7 +59,7 @@ pub(crate) struct PagingArguments {
     /// What random replacement depends on.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Draw the frames after each reference, under POLICY with FRAMES frames.
+    /// Show the frames after each reference, under POLICY with FRAMES frames.
     #[arg(long, value_name = "POLICY:FRAMES", value_parser = line)]
     timeline: Option<(Policy, NonZeroU32)>,
     /// Write the time line as a picture.
@@ -70,7 +68,8 @@ pub(crate) struct PagingArguments {
     /// Write the fault curves as a picture.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Count the working set of a window of N references, too.
+    /// Count the working set of a window of N references, too; of a trace, references to the same
+    /// page in a row are one.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     window: Vec<NonZeroUsize>,
     /// The form of the result.
@@ -82,6 +81,7 @@ pub(crate) struct PagingArguments {
 enum Form {
     #[default]
     Text,
+    /// The faults by frames alone, as one table.
     Csv,
     Json,
 }
@@ -96,6 +96,9 @@ pub(crate) fn run(arguments: &PagingArguments) -> anyhow::Result<u8> {
         anstream::eprintln!("error: {message}");
         code
     };
+    if let Err(refusal) = refuse_more_than_a_table(arguments) {
+        return Ok(refused(refusal));
+    }
     let string = match string(arguments) {
         Ok(string) => string,
         Err(refusal) => return Ok(refused(refusal)),
@@ -125,32 +128,74 @@ pub(crate) fn run(arguments: &PagingArguments) -> anyhow::Result<u8> {
         save(path, &picture::fault_curves(&named.collect::<Vec<_>>()))?;
     }
     let tables = tables(arguments, &string, &policies, &curves);
-    let mut text = match arguments.format {
+    let line = arguments.timeline.map(|(policy, frames)| {
+        let policy = seeded(policy, arguments.seed);
+        time_line(policy, &string, frames)
+    });
+    if let (Some(path), Some(line)) = (&arguments.timeline_svg, &line) {
+        save(path, &picture::time_line(line))?;
+    }
+    let text = match arguments.format {
         Form::Text => {
-            let parts = tables.iter().map(Table::text).collect::<Vec<_>>();
-            parts.join("\n")
+            let parts = tables.iter().map(Table::text);
+            parts
+                .chain(line.as_ref().map(shown))
+                .collect::<Vec<_>>()
+                .join("\n")
         }
         Form::Csv => tables[0].csv(),
-        Form::Json => format!("{:#}\n", table::json(&tables)),
+        Form::Json => {
+            let mut object = table::json(&tables);
+            if let Some(line) = &line {
+                object["timeline"] = line_object(line);
+            }
+            format!("{object:#}\n")
+        }
     };
-    if let Some((policy, frames)) = arguments.timeline {
-        let line = time_line(seeded(policy, arguments.seed), &string, frames);
-        if let Some(path) = &arguments.timeline_svg {
-            save(path, &picture::time_line(&line))?;
-        }
-        if matches!(arguments.format, Form::Text) {
-            let (name, faults) = (policy.name(), line.faults());
-            let _ = write!(
-                text,
-                "
-{name}, {frames} frames: {faults} faults
-{line}
-"
-            );
-        }
-    }
     output::print(&text)?;
     Ok(0)
+}
+
+/// Refuses what the one table of a CSV file has no place for.
+fn refuse_more_than_a_table(arguments: &PagingArguments) -> Result<(), Refusal> {
+    let is_drawn = arguments.timeline_svg.is_some();
+    let option = match arguments {
+        _ if !matches!(arguments.format, Form::Csv) => return Ok(()),
+        PagingArguments { window, .. } if !window.is_empty() => "--window",
+        PagingArguments { timeline, .. } if timeline.is_some() && !is_drawn => "--timeline",
+        _ => return Ok(()),
+    };
+    let message = format!(
+        "{option} has no place in --format csv, which is one table: use --format text or json"
+    );
+    Err((EXIT_USAGE, message))
+}
+
+fn shown(line: &TimeLine) -> String {
+    let (name, frames, faults) = (line.policy.name(), line.frames, line.faults());
+    format!("{name}, {frames} frames: {faults} faults\n{line}\n")
+}
+
+fn line_object(line: &TimeLine) -> Value {
+    let moment = |moment: &Moment| {
+        let (frame, evicted) = match moment.outcome {
+            Hit::Hit => (None, None),
+            Hit::Fault { frame, evicted } => (Some(frame), evicted),
+        };
+        json!({
+            "page": moment.reference.page,
+            "is_write": moment.reference.kind == Use::Write,
+            "filled_frame": frame,
+            "evicted": evicted,
+            "frames": moment.frames,
+        })
+    };
+    json!({
+        "policy": line.policy.name(),
+        "frames": line.frames,
+        "faults": line.faults(),
+        "moments": line.moments.iter().map(moment).collect::<Vec<_>>(),
+    })
 }
 
 fn save(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -196,9 +241,17 @@ fn trace(path: &Path) -> Result<ReferenceString, Refusal> {
         let message = format!("cannot read {}: {reason}", path.display());
         (EXIT_NO_STRING, message)
     };
-    let source = decompressed(path, true).map_err(|error| wrong(&error))?;
+    let source = input::decompressed(path, true).map_err(|error| wrong(&error))?;
     let reader = TraceReader::new(source, None, Limits::default());
     let mut reader = reader.map_err(|error| wrong(&error))?;
+    let format = reader.format();
+    input::refuse_samples(format).map_err(|reason| (EXIT_USAGE, reason.to_owned()))?;
+    let conventions = Conventions {
+        stream: Stream::Data,
+        straddle: Straddle::EachPage,
+        modify: Modify::Once,
+        page_size: input::page_size(Some(format), None),
+    };
     let mut string = ReferenceString::default();
     let mut records = Vec::new();
     loop {
@@ -207,25 +260,33 @@ fn trace(path: &Path) -> Result<ReferenceString, Refusal> {
             break;
         }
         for record in &records {
-            let kind = match record.op {
-                Op::Read => Use::Read,
-                Op::Write | Op::Modify => Use::Write,
-                _ => continue,
-            };
-            let last = record
-                .addr
-                .wrapping_add(u64::from(record.size_bytes.max(1) - 1));
-            let pages = [record.addr, last].map(|addr| u32::try_from(addr >> PAGE_SHIFT));
-            for page in pages {
-                let page = page.map_err(|_| wrong(&"an address has more than 44 bits"))?;
-                string.push_merged(Reference { page, kind });
-            }
+            add(&mut string, record, conventions)
+                .map_err(|page| wrong(&format!("page number {page:#x} has more than 32 bits")))?;
+        }
+        if string.references().len() > ReferenceString::MAX_REFERENCES {
+            return Err(wrong(&ReferenceError::TooMany));
         }
     }
+    input::warn(&path.display().to_string(), reader.tally());
     if string.references().is_empty() {
         return Err(wrong(&"it has no data access"));
     }
     Ok(string)
+}
+
+/// Adds the pages that a record touches, if it is a data access; fails with the first number that
+/// is none of a page here.
+fn add(string: &mut ReferenceString, record: &Record, conventions: Conventions) -> Result<(), u64> {
+    let kind = match record.op {
+        Op::Write | Op::Modify => Use::Write,
+        _ => Use::Read,
+    };
+    let mut added = Ok(());
+    conventions.look_ups(record, |number| match u32::try_from(number) {
+        Ok(page) => string.push_merged(Reference { page, kind }),
+        Err(_) => added = Err(number),
+    });
+    added
 }
 
 fn range(arguments: &PagingArguments, string: &ReferenceString) -> RangeInclusive<u32> {

@@ -1,7 +1,8 @@
 //! `pagefault replay`: the driver files of course labs on our memory manager.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -9,6 +10,7 @@ use pagefault_lab::course::replay::{Done, Effect, Replay, ReplayConfig};
 use pagefault_lab::course::{self, Parsed, Step, tracker};
 use pagefault_lab::{parse_ram, parse_size};
 use pagefault_machine::MapEntry;
+use pagefault_machine::vmm::mmu::LinearAddr;
 use pagefault_machine::vmm::{MapRun, MemoryState, StreamStore};
 use serde_json::{Value, json};
 
@@ -81,7 +83,8 @@ enum Shown {
 struct Row<'a> {
     step: &'a Step,
     done: Done,
-    map: Vec<MapRun>,
+    /// The address space after it, if it is to be shown.
+    map: Option<Vec<MapRun>>,
     load_percent: u32,
 }
 
@@ -108,37 +111,60 @@ pub(crate) fn run(arguments: &ReplayArguments) -> anyhow::Result<u8> {
         return Ok(EXIT_NO_FILE);
     }
     let mut replay = machine(arguments)?;
-    let mut tracked = tracker::report(&replay, 0, replay.user_space().lowest());
-    let mut rows = Vec::new();
+    let tracker = arguments.tracker.as_deref().map(Tracker::begin);
+    let mut tracker = tracker.transpose()?;
+    if let Some(tracker) = &mut tracker {
+        tracker.add(&replay, 0, replay.user_space().lowest())?;
+    }
+    if arguments.json {
+        output::print(&json_head(&parsed))?;
+    }
     for (number, step) in (1..).zip(&parsed.steps) {
         let done = replay.step(step);
-        tracked += &tracker::report(&replay, number, done.about);
+        if let Some(tracker) = &mut tracker {
+            tracker.add(&replay, number, done.about)?;
+        }
         let row = Row {
             step,
             done,
-            map: replay.map(),
+            map: (arguments.map == Shown::Each).then(|| replay.map()),
             load_percent: replay.memory_status().load_percent,
         };
-        if arguments.json {
-            rows.push(row);
+        // Step by step: all their maps together can be far larger than the file.
+        output::print(&if arguments.json {
+            json_step(number, &row)
         } else {
-            output::print(&text(&row, arguments.map))?;
-        }
+            text(&row)
+        })?;
     }
-    let last = if arguments.json {
-        format!("{:#}\n", object(&parsed, &rows, &replay))
+    output::print(&if arguments.json {
+        json_tail(&replay, arguments.map)
     } else {
         closing(&replay, &parsed, arguments.map)
-    };
-    output::print(&last)?;
-    if let Some(path) = &arguments.tracker {
-        WholeFile::create("the tracker's report to ", path)?.fill(tracked.as_bytes())?;
+    })?;
+    if let Some(tracker) = tracker {
+        tracker.0.finish()?;
     }
     Ok(if parsed.problems.is_empty() {
         0
     } else {
         EXIT_MALFORMED
     })
+}
+
+/// The file of the tracker's reports.
+struct Tracker(WholeFile);
+
+impl Tracker {
+    fn begin(path: &Path) -> anyhow::Result<Self> {
+        WholeFile::create("the tracker's report to ", path).map(Self)
+    }
+
+    fn add(&mut self, replay: &Replay, number: usize, about: LinearAddr) -> anyhow::Result<()> {
+        let report = tracker::report(replay, number, about);
+        let written = self.0.write_all(report.as_bytes());
+        written.context("cannot write the tracker's report")
+    }
 }
 
 fn format(format: Format) -> course::Format {
@@ -167,7 +193,7 @@ fn entries(runs: &[MapRun]) -> Vec<MapEntry> {
     runs.iter().map(entry).collect()
 }
 
-fn text(row: &Row<'_>, shown: Shown) -> String {
+fn text(row: &Row<'_>) -> String {
     let mut text = format!(
         "{:>8} ms  {}: {}\n",
         row.step.at_ms, row.step.place, row.done.call
@@ -188,8 +214,8 @@ fn text(row: &Row<'_>, shown: Shown) -> String {
     for warning in &row.done.warnings {
         let _ = writeln!(text, "             warning: {warning}");
     }
-    if shown == Shown::Each {
-        text += &map::table(&entries(&row.map));
+    if let Some(map) = &row.map {
+        text += &map::table(&entries(map));
         let _ = writeln!(text, "memory load {} %\n", row.load_percent);
     }
     text
@@ -212,39 +238,75 @@ fn closing(replay: &Replay, parsed: &Parsed, shown: Shown) -> String {
     text
 }
 
-fn object(parsed: &Parsed, rows: &[Row<'_>], replay: &Replay) -> Value {
-    let step = |row: &Row<'_>| {
-        let (value, pages) = match row.done.result {
-            Ok(Effect::Address(base)) => (json!(base.bits()), Value::Null),
-            Ok(Effect::Succeeded) => (json!(1), Value::Null),
-            Ok(Effect::Touched { pages, brought_in }) => (
-                Value::Null,
-                json!({ "read": pages, "brought_in": brought_in }),
-            ),
-            Err(_) => (json!(0), Value::Null),
-        };
-        let error = row.done.result.err();
-        json!({
-            "place": row.step.place.to_string(),
-            "at_ms": row.step.at_ms,
-            "operation": row.step.operation.name(),
-            "call": row.done.call,
-            "returned": value,
-            "pages": pages,
-            "error": error.map(|error| error.win32_code().get()),
-            "reason": error.map(|error| error.to_string()),
-            "warnings": row.done.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "memory_load": row.load_percent,
-            "map": row.map.iter().map(run_object).collect::<Vec<_>>(),
-        })
-    };
+/// What one level of the JSON object is indented by.
+const INDENT: &str = "  ";
+
+/// Returns the beginning of the JSON object, up to its steps.
+fn json_head(parsed: &Parsed) -> String {
+    let skipped = parsed.problems.iter().map(ToString::to_string);
+    let skipped = indented(&json!(skipped.collect::<Vec<_>>()), 1);
+    format!(
+        "{{\n{INDENT}\"schema\": {SCHEMA},\n{INDENT}\"skipped\": {skipped},\n{INDENT}\"steps\": ["
+    )
+}
+
+/// Returns the JSON object of a step, and what stands before it.
+fn json_step(number: usize, row: &Row<'_>) -> String {
+    let comma = if number == 1 { "" } else { "," };
+    let object = indented(&step_object(row), 2);
+    format!("{comma}\n{INDENT}{INDENT}{object}")
+}
+
+/// Returns the end of the JSON object, behind its steps.
+fn json_tail(replay: &Replay, shown: Shown) -> String {
     let closing = replay.closing_warnings();
-    json!({
-        "schema": SCHEMA,
-        "steps": rows.iter().map(step).collect::<Vec<_>>(),
-        "skipped": parsed.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "warnings": closing.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    let warnings = closing.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let warnings = indented(&json!(warnings), 1);
+    let map = if shown == Shown::End {
+        let map = indented(&map_object(&replay.map()), 1);
+        format!("{INDENT}\"map\": {map},\n")
+    } else {
+        String::new()
+    };
+    format!("\n{INDENT}],\n{map}{INDENT}\"warnings\": {warnings}\n}}\n")
+}
+
+/// Returns a value over several lines, each but the first indented by so many levels.
+fn indented(value: &Value, levels: usize) -> String {
+    format!("{value:#}").replace('\n', &format!("\n{}", INDENT.repeat(levels)))
+}
+
+fn step_object(row: &Row<'_>) -> Value {
+    let (value, pages) = match row.done.result {
+        Ok(Effect::Address(base)) => (json!(base.bits()), Value::Null),
+        Ok(Effect::Succeeded) => (json!(1), Value::Null),
+        Ok(Effect::Touched { pages, brought_in }) => (
+            Value::Null,
+            json!({ "read": pages, "brought_in": brought_in }),
+        ),
+        Err(_) => (json!(0), Value::Null),
+    };
+    let error = row.done.result.err();
+    let mut object = json!({
+        "place": row.step.place.to_string(),
+        "at_ms": row.step.at_ms,
+        "operation": row.step.operation.name(),
+        "call": row.done.call,
+        "returned": value,
+        "pages": pages,
+        "error": error.map(|error| error.win32_code().get()),
+        "reason": error.map(|error| error.to_string()),
+        "warnings": row.done.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "memory_load": row.load_percent,
+    });
+    if let Some(map) = &row.map {
+        object["map"] = map_object(map);
+    }
+    object
+}
+
+fn map_object(map: &[MapRun]) -> Value {
+    map.iter().map(run_object).collect()
 }
 
 fn run_object(run: &MapRun) -> Value {

@@ -10,11 +10,15 @@ pub mod tracker;
 mod warning;
 
 use std::fmt;
+use std::ops::ControlFlow;
 
 use pagefault_machine::vmm::mmu::LinearAddr;
 use thiserror::Error;
 
 pub use warning::Warning;
+
+/// The most lines or records of a file that are read, those that are no steps included.
+pub const MAX_STEPS: usize = 100_000;
 
 /// The regions that an operation file of lab 2 works on.
 pub const REGION_COUNT: u32 = 5;
@@ -257,6 +261,11 @@ pub enum Malformed {
         "the lab has {REGION_COUNT} regions; a record with protection 0 begins again with the first"
     )]
     Region,
+    /// The file has more lines or records than are read.
+    #[error(
+        "a file has at most {MAX_STEPS} lines or records: this one and what follows is not read"
+    )]
+    TooMany,
 }
 
 /// A line or record that is no step.
@@ -283,7 +292,23 @@ pub struct Parsed {
     pub problems: Vec<Problem>,
 }
 
-/// Reads a file.
+impl Parsed {
+    /// Adds a line or record; breaks at the first one that is too many.
+    fn push(&mut self, place: Place, step: Result<Step, Malformed>) -> ControlFlow<()> {
+        if self.steps.len() + self.problems.len() >= MAX_STEPS {
+            let malformed = Malformed::TooMany;
+            self.problems.push(Problem { place, malformed });
+            return ControlFlow::Break(());
+        }
+        match step {
+            Ok(step) => self.steps.push(step),
+            Err(malformed) => self.problems.push(Problem { place, malformed }),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reads a file, up to [`MAX_STEPS`].
 pub fn parse(format: Format, bytes: &[u8]) -> Parsed {
     match format {
         Format::Driver => text::parse(&text::DRIVER, bytes),

@@ -133,9 +133,15 @@ pub enum ReferenceError {
     /// There is no reference.
     #[error("there is no reference")]
     Empty,
+    /// There are more references than a string can have.
+    #[error("there are more than {} references", ReferenceString::MAX_REFERENCES)]
+    TooMany,
 }
 
 impl ReferenceString {
+    /// The most references of a string that is read: policies keep some 20 bytes for each.
+    pub const MAX_REFERENCES: usize = 8 << 20;
+
     /// Returns the string of these references.
     pub fn new(references: Vec<Reference>) -> Self {
         Self { references }
@@ -146,8 +152,9 @@ impl ReferenceString {
         &self.references
     }
 
-    /// Appends a reference; one to the page that was used last only adds a write to it, since no
-    /// policy can tell.
+    /// Appends a reference; one to the page that was used last only adds a write to it. No policy
+    /// faults more or less for that; the window of a working set counts such a run of references as
+    /// one.
     pub fn push_merged(&mut self, reference: Reference) {
         match self.references.last_mut() {
             Some(last) if last.page == reference.page => {
@@ -172,9 +179,16 @@ impl FromStr for ReferenceString {
     type Err = ReferenceError;
 
     /// Reads page numbers between blanks or commas; `w` behind one makes it a write.
+    ///
+    /// # Errors
+    ///
+    /// [`ReferenceError`].
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let words = text.split([' ', ',', '\t', '\r', '\n']);
         let words = words.filter(|word| !word.is_empty());
+        if words.clone().count() > Self::MAX_REFERENCES {
+            return Err(ReferenceError::TooMany);
+        }
         let references = (1..)
             .zip(words)
             .map(|(number, word)| reference(word).ok_or(ReferenceError::Word { word: number }))

@@ -2,7 +2,8 @@
 
 use pagefault_lab::course::replay::{Effect, Replay, ReplayConfig, StepError};
 use pagefault_lab::course::{
-    Field, Format, Malformed, Operation, Parsed, Place, Target, Warning, parse, tracker,
+    Field, Format, MAX_STEPS, Malformed, Operation, Parsed, Place, Problem, Target, Warning, parse,
+    tracker,
 };
 use pagefault_machine::vmm::mmu::LinearAddr;
 use pagefault_machine::vmm::{AllocError, MemoryState, MemoryStore, Profile};
@@ -310,4 +311,45 @@ fn replay() -> Replay {
 
 fn record(words: [i32; 4]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn a_file_is_read_up_to_a_number_of_lines() {
+    let most = "# said\n".to_owned() + &"0 3 A00000 1 2\n".repeat(MAX_STEPS - 1) + "nonsense\n";
+    let more = most.clone() + "0 3 A00000 1 2\nnonsense\n";
+
+    let (most, more) = (driver(&most), driver(&more));
+
+    assert_eq!((most.steps.len(), most.problems.len()), (MAX_STEPS - 1, 1));
+    let too_many = Problem {
+        place: Place::Line(u32::try_from(MAX_STEPS).unwrap() + 2),
+        malformed: Malformed::TooMany,
+    };
+    assert_eq!(more.steps, most.steps);
+    assert_eq!(more.problems[1..], [too_many]);
+    let records = parse(Format::OperationFile, &vec![0; 16 * (MAX_STEPS + 2)]);
+    assert_eq!(
+        (records.steps.len(), records.problems.len()),
+        (MAX_STEPS, 1)
+    );
+}
+
+#[test]
+fn a_failure_is_remembered_until_many_more_have_failed() {
+    let failing = |count: usize| {
+        // A reservation at 0x1000 fails, and so do as many others elsewhere; then it is touched.
+        let others = "0 1 7FFF0000 1 2\n".repeat(count);
+        let text = format!("0 1 1000 1 2\n{others}0 3 1000 1 2\n");
+        let mut replay = replay();
+        let parsed = driver(&text);
+        let done = parsed.steps.iter().map(|step| replay.step(step));
+        done.last().unwrap().warnings
+    };
+
+    let warning = Warning::AfterFailure {
+        place: Place::Line(1),
+        operation: Operation::Reserve,
+    };
+    assert_eq!(failing(1023), [warning]);
+    assert_eq!(failing(1024), []);
 }

@@ -140,15 +140,8 @@ impl Input {
 
     /// Complains of bad records.
     pub(crate) fn warn(&self) {
-        let Self::Trace { name, reader } = self else {
-            return;
-        };
-        let tally = reader.tally();
-        if tally.bad > 0 {
-            anstream::eprintln!("warning: {name}: {} bad records were left out:", tally.bad);
-            for bad in tally.shown() {
-                anstream::eprintln!("  {bad}");
-            }
+        if let Self::Trace { name, reader } = self {
+            warn(name, reader.tally());
         }
     }
 
@@ -162,25 +155,41 @@ impl Input {
 
     /// Refuses samples, of which counts would say nothing.
     pub(crate) fn refuse_samples(&self) -> Result<(), Failure> {
-        match self.format() {
-            Some(format) if format.is_sampled() => Err(Failure::Usage(
-                "the trace holds samples: no miss ratio can be had of it; \
-                 `pagefault tlb sim` shows which pages were sampled"
-                    .to_owned(),
-            )),
-            _ => Ok(()),
+        let told = self.format().map_or(Ok(()), refuse_samples);
+        told.map_err(|message| Failure::Usage(message.to_owned()))
+    }
+}
+
+/// Complains of the bad records of a trace.
+pub(crate) fn warn(name: &str, tally: &Tally) {
+    if tally.bad > 0 {
+        anstream::eprintln!("warning: {name}: {} bad records were left out:", tally.bad);
+        for bad in tally.shown() {
+            anstream::eprintln!("  {bad}");
         }
+    }
+}
+
+/// Returns why samples cannot be counted, if the trace holds them.
+pub(crate) fn refuse_samples(format: Format) -> Result<(), &'static str> {
+    if format.is_sampled() {
+        return Err("the trace holds samples: no miss ratio can be had of it; \
+            `pagefault tlb sim` shows which pages were sampled");
+    }
+    Ok(())
+}
+
+/// Returns the size of pages: what was asked for, unless the trace holds page numbers.
+pub(crate) fn page_size(format: Option<Format>, asked: Option<PageShift>) -> PageShift {
+    if format.is_some_and(Format::holds_page_numbers) {
+        PageShift::NUMBERS
+    } else {
+        asked.unwrap_or_default()
     }
 }
 
 /// Returns what the command line says of look-ups.
 pub(crate) fn plan(arguments: &InputArguments, input: &Input) -> Plan {
-    let holds_numbers = input.format().is_some_and(Format::holds_page_numbers);
-    let page_size = if holds_numbers {
-        PageShift::NUMBERS
-    } else {
-        arguments.page_size.unwrap_or_default()
-    };
     let ignores = arguments.ignore_events || arguments.page_size.is_some();
     Plan {
         conventions: Conventions {
@@ -197,7 +206,7 @@ pub(crate) fn plan(arguments: &InputArguments, input: &Input) -> Plan {
                 ModifyChoice::Once => Modify::Once,
                 ModifyChoice::Twice => Modify::Twice,
             },
-            page_size,
+            page_size: page_size(input.format(), arguments.page_size),
         },
         events: if ignores {
             Events::Ignore

@@ -3,7 +3,7 @@
 use pagefault_machine::vmm::Rights;
 use pagefault_machine::vmm::mmu::PAGE_SIZE;
 
-use super::{Field, Malformed, Operation, Parsed, Place, Problem, RegionIndex, Step, Target};
+use super::{Field, Malformed, Operation, Parsed, Place, RegionIndex, Step, Target};
 
 /// The bytes of a number.
 const WORD_BYTES: usize = 4;
@@ -37,9 +37,8 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed {
     let mut state = State::default();
     for (number, record) in (0..).zip(bytes.chunks(RECORD_BYTES)) {
         let place = Place::Record(number);
-        match state.step(record, place) {
-            Ok(step) => parsed.steps.push(step),
-            Err(malformed) => parsed.problems.push(Problem { place, malformed }),
+        if parsed.push(place, state.step(record, place)).is_break() {
+            break;
         }
     }
     parsed

@@ -1,5 +1,7 @@
 //! Steps of a course lab, done on a memory manager.
 
+use std::collections::VecDeque;
+
 use pagefault_machine::vmm::mmu::{
     LinearAddr, Mmu, MmuConfig, MmuError, NoObserver, PAGE_SIZE, PhysMemory, PhysMemoryError,
     Privilege,
@@ -19,6 +21,8 @@ use super::{Operation, Place, REGION_COUNT, RegionIndex, Step, Target};
 const PAGE_GUARD: u32 = 0x100;
 /// The exception that a guard page raises: `STATUS_GUARD_PAGE_VIOLATION`.
 const GUARD_PAGE_VIOLATION: Win32Code = Win32Code::GUARD_PAGE_VIOLATION;
+/// The failed steps that later ones are held against: each that fails looks at all of them.
+const MAX_FAILED: usize = 1024;
 /// How often one access may fault: each fault removes one reason for the next.
 const MAX_FAULTS_PER_ACCESS: u32 = 16;
 
@@ -164,7 +168,8 @@ pub struct Replay {
     vmm: Vmm,
     process: ProcessId,
     regions: [Option<Region>; REGION_COUNT as usize],
-    failed: Vec<Failed>,
+    /// The last failed steps, oldest first.
+    failed: VecDeque<Failed>,
 }
 
 impl Replay {
@@ -188,7 +193,7 @@ impl Replay {
             vmm,
             process,
             regions: [None; REGION_COUNT as usize],
-            failed: Vec::new(),
+            failed: VecDeque::new(),
         })
     }
 
@@ -225,7 +230,10 @@ impl Replay {
             Operation::Reserve | Operation::Commit | Operation::Guard
         );
         if result.is_err() && is_needed {
-            self.failed.push(Failed {
+            if self.failed.len() == MAX_FAILED {
+                self.failed.pop_front();
+            }
+            self.failed.push_back(Failed {
                 place: step.place,
                 operation: step.operation,
                 address: range.address,

@@ -3,7 +3,7 @@
 use pagefault_machine::vmm::mmu::{LinearAddr, PAGE_SIZE};
 use pagefault_machine::vmm::{ALLOCATION_GRANULARITY, Rights};
 
-use super::{Field, Malformed, Operation, Parsed, Place, Problem, Step, Target};
+use super::{Field, Malformed, Operation, Parsed, Place, Step, Target};
 
 /// Milliseconds of a second.
 const MS_PER_SECOND: u64 = 1000;
@@ -86,12 +86,10 @@ pub(super) fn parse(dialect: &Dialect, bytes: &[u8]) -> Parsed {
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        match step(dialect, line, place, now_ms) {
-            Ok(step) => {
-                now_ms = step.at_ms;
-                parsed.steps.push(step);
-            }
-            Err(malformed) => parsed.problems.push(Problem { place, malformed }),
+        let step = step(dialect, line, place, now_ms);
+        now_ms = step.map_or(now_ms, |step| step.at_ms);
+        if parsed.push(place, step).is_break() {
+            break;
         }
     }
     parsed
