@@ -25,7 +25,7 @@ use crate::test::judge::{Judged, Judgement};
 const EXIT_FAILED: u8 = 1;
 /// What marks a line with an expectation.
 const MARK: &[u8] = b";!";
-/// How deep folders are searched: deeper ones are a circle of links.
+/// How deep folders are searched.
 const MAX_DEPTH: u32 = 40;
 
 /// What `--help` says of exit codes.
@@ -42,7 +42,8 @@ docs/EXPECTATIONS.md describes the language of the expectations.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct TestArguments {
-    /// Programs, and folders in which every .asm file with a line `;!` is one.
+    /// Programs, and folders in which every .asm file with a line `;!` is one; what links to folders
+    /// lead to is not searched.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Run only programs whose path contains this.
@@ -179,15 +180,18 @@ fn search(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<(), Str
     let cannot = |error: io::Error| format!("cannot read {}: {error}", folder.display());
     let entries = fs::read_dir(folder).map_err(cannot)?;
     for entry in entries {
-        let path = entry.map_err(cannot)?.path();
+        let entry = entry.map_err(cannot)?;
+        let path = entry.path();
         let is_source = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("asm"));
-        if path.is_dir() {
+        // A link to a folder is none here: two that lead to where they are multiply at every level.
+        let is_folder = entry.file_type().map_err(cannot)?.is_dir();
+        if is_folder {
             if depth < MAX_DEPTH {
                 search(&path, depth + 1, found)?;
             }
-        } else if is_source && states_expectations(&path) {
+        } else if is_source && !path.is_dir() && states_expectations(&path) {
             found.push(path);
         }
     }
@@ -201,4 +205,33 @@ fn states_expectations(path: &Path) -> bool {
             .split(|byte| *byte == b'\n' || *byte == b'\r')
             .any(|line| line.trim_ascii_start().starts_with(MARK))
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_in_a_circle_are_not_followed_and_a_linked_source_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = folder.path().join("sources");
+        fs::create_dir(&sources).unwrap();
+        fs::write(folder.path().join("outside.asm"), ";! exit 0\n").unwrap();
+        fs::write(sources.join("inside.asm"), ";! exit 0\n").unwrap();
+        symlink("../outside.asm", sources.join("linked.asm")).unwrap();
+        for circle in ["a", "b", "c.asm"] {
+            symlink(".", sources.join(circle)).unwrap();
+        }
+
+        let mut found = Vec::new();
+        search(&sources, 0, &mut found).unwrap();
+
+        found.sort();
+        assert_eq!(
+            found,
+            ["inside.asm", "linked.asm"].map(|name| sources.join(name))
+        );
+    }
 }
