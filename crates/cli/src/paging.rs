@@ -118,14 +118,7 @@ pub(crate) fn run(arguments: &PagingArguments) -> anyhow::Result<u8> {
         .map(|&policy| fault_curve(policy, &string, frames.clone()))
         .collect();
     if let Some(path) = &arguments.svg {
-        let named = policies
-            .iter()
-            .zip(&curves)
-            .map(|(policy, points)| NamedCurve {
-                name: policy.name(),
-                points,
-            });
-        save(path, &picture::fault_curves(&named.collect::<Vec<_>>()))?;
+        save(path, &curves_picture(&policies, &curves))?;
     }
     let tables = tables(arguments, &string, &policies, &curves);
     let line = arguments.timeline.map(|(policy, frames)| {
@@ -154,6 +147,15 @@ pub(crate) fn run(arguments: &PagingArguments) -> anyhow::Result<u8> {
     };
     output::print(&text)?;
     Ok(0)
+}
+
+fn curves_picture(policies: &[Policy], curves: &[Vec<CurvePoint>]) -> String {
+    let named = policies.iter().zip(curves);
+    let named = named.map(|(policy, points)| NamedCurve {
+        name: policy.name(),
+        points,
+    });
+    picture::fault_curves(&named.collect::<Vec<_>>())
 }
 
 /// Refuses what the one table of a CSV file has no place for.

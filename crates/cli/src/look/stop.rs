@@ -53,6 +53,33 @@ pub(crate) struct Raised {
     pub(crate) page: Option<PageReport>,
 }
 
+impl Raised {
+    /// Returns an exception that is being raised.
+    fn now<W: Watch>(report: Box<ExceptionReport>, machine: &mut Machine<W>) -> Self {
+        let memory = report.memory.as_deref();
+        let page = memory.map(|memory| PageReport {
+            // As it was when the access was made.
+            walk: memory.walk,
+            entry_meaning: memory.entry_meaning.clone(),
+            ..machine.page_report(memory.fault.addr)
+        });
+        Self { report, page }
+    }
+}
+
+impl Until {
+    /// Returns whether a run that has ended so, within `end` instructions, came to this moment.
+    fn is_end(&self, outcome: &Outcome, end: u64) -> bool {
+        match self {
+            Self::Exit => true,
+            Self::Instructions(number) => {
+                matches!(outcome, Outcome::BudgetExceeded) && end == *number
+            }
+            Self::Fault(_) | Self::Place { .. } => false,
+        }
+    }
+}
+
 /// How a program was left.
 pub(crate) struct Stopped {
     /// How its run ended; `None` if it could go on.
@@ -95,15 +122,8 @@ pub(crate) fn run<W: Watch>(
         let left = end.saturating_sub(machine.instructions());
         match machine.run_to_pause(left) {
             Pause::Raised(report) => {
-                let memory = report.memory.as_deref();
-                let page = memory.map(|memory| PageReport {
-                    // As it was when the access was made.
-                    walk: memory.walk,
-                    entry_meaning: memory.entry_meaning.clone(),
-                    ..machine.page_report(memory.fault.addr)
-                });
                 stopped.count += 1;
-                stopped.raised = Some(Raised { report, page });
+                stopped.raised = Some(Raised::now(report, machine));
                 if *until == Until::Fault(stopped.count) {
                     return Ok(stopped);
                 }
@@ -116,15 +136,10 @@ pub(crate) fn run<W: Watch>(
                 }
             }
             Pause::Ended(outcome) => {
-                let is_budget = matches!(outcome, Outcome::BudgetExceeded);
-                let is_meant = match until {
-                    Until::Exit => true,
-                    Until::Instructions(number) => is_budget && end == *number,
-                    Until::Fault(_) | Until::Place { .. } => false,
-                };
-                if !is_meant {
+                if !until.is_end(&outcome, end) {
                     return Err(too_early(until, &stopped, visits_left));
                 }
+                let is_budget = matches!(outcome, Outcome::BudgetExceeded);
                 let has_ended = !is_budget || *until == Until::Exit;
                 stopped.outcome = has_ended.then_some(outcome);
                 return Ok(stopped);

@@ -68,33 +68,20 @@ impl Default for Surroundings {
 pub fn check(
     expectations: &Expectations,
     subject: Subject<'_>,
-    surroundings: Surroundings,
+    mut surroundings: Surroundings,
 ) -> Result<Verdict, CheckError> {
     let list = bound(expectations, subject).map_err(CheckError::Expectations)?;
-    let settings = expectations.settings();
-    let config = settings.apply(&surroundings.config);
     let calls = Rc::new(RefCell::new(Calls::new(wanted_calls(&list), subject.debug)));
     let streams = Rc::new(RefCell::new(Streams::default()));
-    let console = Recorder {
-        streams: Rc::clone(&streams),
-        input: settings.input.clone().unwrap_or_default().into_bytes(),
-        at: 0,
-    };
-    let mut machine = Machine::load_program(
-        subject.program,
-        subject.debug.clone(),
-        &config,
-        Box::new(console),
+    let mut machine = load(
+        expectations,
+        subject,
+        &mut surroundings,
+        &streams,
         Witness::listener(&calls),
     )?;
-    if let Some(bytes) = settings.pagefile_bytes {
-        machine.set_paging_file(Box::new(MemoryStore::new()), bytes);
-    }
-    if let Some(files) = surroundings.files {
-        machine.set_files(files);
-    }
     // Who wrote the program does not raise what who runs it allows.
-    let wanted = settings.budget.unwrap_or(u64::MAX);
+    let wanted = expectations.settings().budget.unwrap_or(u64::MAX);
     let budget = wanted.min(surroundings.budget);
     let mut trial = Trial {
         progress: list.iter().map(|_| Progress::default()).collect(),
@@ -130,6 +117,36 @@ pub fn check(
         output,
         errors,
     })
+}
+
+/// Loads the program as its expectations ask for it.
+fn load(
+    expectations: &Expectations,
+    subject: Subject<'_>,
+    surroundings: &mut Surroundings,
+    streams: &Rc<RefCell<Streams>>,
+    listener: Listener,
+) -> Result<Machine<Listener>, CheckError> {
+    let settings = expectations.settings();
+    let console = Recorder {
+        streams: Rc::clone(streams),
+        input: settings.input.clone().unwrap_or_default().into_bytes(),
+        at: 0,
+    };
+    let mut machine = Machine::load_program(
+        subject.program,
+        subject.debug.clone(),
+        &settings.apply(&surroundings.config),
+        Box::new(console),
+        listener,
+    )?;
+    if let Some(bytes) = settings.pagefile_bytes {
+        machine.set_paging_file(Box::new(MemoryStore::new()), bytes);
+    }
+    if let Some(files) = surroundings.files.take() {
+        machine.set_files(files);
+    }
+    Ok(machine)
 }
 
 /// Returns the expectations with the values of their names.

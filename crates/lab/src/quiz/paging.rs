@@ -183,30 +183,28 @@ pub(super) fn translate(draws: &mut Draws) -> Exercise {
     }
 }
 
+/// Draws the flags of an entry, which is seldom not present.
+fn drawn_flags(draws: &mut Draws) -> PteFlags {
+    let present = if draws.once_in(6) {
+        PteFlags::empty()
+    } else {
+        PteFlags::PRESENT
+    };
+    let optional = [PteFlags::WRITABLE, PteFlags::USER];
+    let drawn = optional.into_iter().filter(|_| !draws.once_in(3));
+    drawn.fold(present, |flags, flag| flags | flag)
+}
+
 /// Draws rights, and asks which accesses fault.
 pub(super) fn error_code(draws: &mut Draws) -> Exercise {
     let mut tables = Tables::new(draws);
     let directory_index = draws.below(ENTRIES / 2);
-    let optional = [PteFlags::WRITABLE, PteFlags::USER];
-    let rights = |draws: &mut Draws| {
-        let present = if draws.once_in(6) {
-            PteFlags::empty()
-        } else {
-            PteFlags::PRESENT
-        };
-        let drawn = optional.into_iter().filter(|_| !draws.once_in(3));
-        drawn.fold(present, |flags, flag| flags | flag)
-    };
-    let directory = rights(draws) | PteFlags::PRESENT | PteFlags::USER;
+    let directory = drawn_flags(draws) | PteFlags::PRESENT | PteFlags::USER;
     let mut addresses = Vec::new();
     for index in draws.distinct(PAGES, ENTRIES) {
-        let addr = address(
-            directory_index,
-            index,
-            draws.below(PAGE_SIZE / ENTRY_BYTES) * ENTRY_BYTES,
-        );
-        let flags = rights(draws);
-        tables.map(addr, directory, flags);
+        let offset = draws.below(PAGE_SIZE / ENTRY_BYTES) * ENTRY_BYTES;
+        let addr = address(directory_index, index, offset);
+        tables.map(addr, directory, drawn_flags(draws));
         addresses.push(addr);
     }
     let write_protect = *draws.pick(&[WriteProtect::Off, WriteProtect::On]);
@@ -218,16 +216,33 @@ pub(super) fn error_code(draws: &mut Draws) -> Exercise {
         AccessKind::Fetch,
     ];
     let privileges = [Privilege::User, Privilege::User, Privilege::Supervisor];
-    let questions = (0..QUESTIONS + 2).map(|number| {
-        let addr = addresses[number % addresses.len()];
+    let questions = addresses.iter().cycle().take(QUESTIONS + 2).map(|&addr| {
         let access = Access {
             kind: *draws.pick(&kinds),
             privilege: *draws.pick(&privileges),
         };
-        let walk = tables.mmu.walk(addr);
-        let checked = walk.check(tables.mmu.control(), access);
+        tables.question(addr, access)
+    });
+    let questions: Vec<_> = questions.collect();
+    let mut given = tables.dump();
+    let wp = u32::from(write_protect == WriteProtect::On);
+    given.push(format!(
+        "CR0.WP = {wp}, CR4 = 0: two-level paging cannot forbid execution"
+    ));
+    Exercise {
+        topic: Topic::ErrorCode,
+        title: "Which accesses fault, and with which error code?".to_owned(),
+        given,
+        questions,
+    }
+}
+
+impl Tables {
+    /// Asks for the error code of an access.
+    fn question(&self, addr: LinearAddr, access: Access) -> Question {
+        let walk = self.mmu.walk(addr);
         let mut worked = walked(&walk);
-        let answer = match checked {
+        let answer = match walk.check(self.mmu.control(), access) {
             Ok(_) => {
                 worked.push("every entry is present and the rights allow it".to_owned());
                 Answer::Word("none")
@@ -242,18 +257,6 @@ pub(super) fn error_code(draws: &mut Draws) -> Exercise {
             answer,
             worked,
         }
-    });
-    let questions: Vec<_> = questions.collect();
-    let mut given = tables.dump();
-    let wp = u32::from(write_protect == WriteProtect::On);
-    given.push(format!(
-        "CR0.WP = {wp}, CR4 = 0: two-level paging cannot forbid execution"
-    ));
-    Exercise {
-        topic: Topic::ErrorCode,
-        title: "Which accesses fault, and with which error code?".to_owned(),
-        given,
-        questions,
     }
 }
 

@@ -24,65 +24,65 @@ const RIGHTS: [Rights; 5] = [
     Rights::ExecuteReadWrite,
 ];
 
+/// A reservation, and the calls that were made on it.
+struct Calls {
+    replay: Replay,
+    base: LinearAddr,
+    given: Vec<String>,
+}
+
+impl Calls {
+    /// Does something to `count` pages, from page `first` of the reservation on.
+    fn perform(&mut self, operation: Operation, first: u32, count: u32, rights: Rights) {
+        let step = Step {
+            place: Place::Line(1),
+            at_ms: 0,
+            operation,
+            target: Target::Range {
+                address: self.base.wrapping_add(first * PAGE_SIZE),
+                size_bytes: count * PAGE_SIZE,
+            },
+            protect: rights.bits(),
+            units: count,
+        };
+        self.given.push(self.replay.step(&step).call);
+    }
+}
+
 /// Draws calls, and asks what the query says after them.
 pub(super) fn query(draws: &mut Draws) -> Exercise {
     let config = ReplayConfig {
         ram_bytes: RAM_BYTES,
         profile: Profile::Nt,
     };
-    let Ok(mut replay) = Replay::new(&config) else {
+    let Ok(replay) = Replay::new(&config) else {
         unreachable!("4 MiB of RAM are enough for an empty process")
     };
     let base =
         LinearAddr::new(draws.within(FIRST_GRANULE, LAST_GRANULE) * GRANULE_PAGES * PAGE_SIZE);
     let pages = draws.within(2, 8) * GRANULE_PAGES;
-    let mut given = Vec::new();
-    let mut perform = |replay: &mut Replay, operation, first: u32, count: u32, rights: Rights| {
-        let step = Step {
-            place: Place::Line(1),
-            at_ms: 0,
-            operation,
-            target: Target::Range {
-                address: base.wrapping_add(first * PAGE_SIZE),
-                size_bytes: count * PAGE_SIZE,
-            },
-            protect: rights.bits(),
-            units: count,
-        };
-        given.push(replay.step(&step).call);
+    let mut calls = Calls {
+        replay,
+        base,
+        given: Vec::new(),
     };
-    perform(
-        &mut replay,
-        Operation::Reserve,
-        0,
-        pages,
-        *draws.pick(&RIGHTS),
-    );
+    calls.perform(Operation::Reserve, 0, pages, *draws.pick(&RIGHTS));
     for _ in 0..2 {
         let first = draws.below(pages / 2);
         let count = draws.within(2, pages / 2);
-        perform(
-            &mut replay,
-            Operation::Commit,
-            first,
-            count,
-            *draws.pick(&RIGHTS),
-        );
+        calls.perform(Operation::Commit, first, count, *draws.pick(&RIGHTS));
     }
     let first = draws.below(pages / 2);
     let count = draws.within(1, 6);
-    perform(
-        &mut replay,
-        Operation::Decommit,
-        first,
-        count,
-        Rights::ReadOnly,
-    );
+    calls.perform(Operation::Decommit, first, count, Rights::ReadOnly);
     if draws.once_in(2) {
         let first = draws.below(pages / 2);
-        perform(&mut replay, Operation::Guard, first, 1, Rights::ReadWrite);
+        calls.perform(Operation::Guard, first, 1, Rights::ReadWrite);
     }
     let asked = base.wrapping_add(draws.below(pages) * PAGE_SIZE + draws.below(PAGE_SIZE));
+    let Calls {
+        replay, mut given, ..
+    } = calls;
     given.push(format!("VirtualQuery({asked}, &info, sizeof info)"));
     Exercise {
         topic: Topic::Query,

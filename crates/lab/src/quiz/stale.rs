@@ -107,48 +107,70 @@ impl Stage {
     }
 }
 
-/// Draws edits of entries, with and without INVLPG, and asks what reads give.
-pub(super) fn stale(draws: &mut Draws) -> Exercise {
-    let mut stage = Stage::new();
-    let mut given = vec![
-        "The first dword of each frame is the frame's number. The TLB is large and empty at the start.".to_owned(),
-    ];
-    for number in 0..PAGES {
-        given.push(format!(
-            "page {number} is mapped to frame {}",
-            FIRST_DATA_FRAME + number
-        ));
+/// What was done step by step, and what is asked of it.
+struct Story {
+    stage: Stage,
+    given: Vec<String>,
+    questions: Vec<Question>,
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut given = vec![
+            "The first dword of each frame is the frame's number. The TLB is large and empty at the start.".to_owned(),
+        ];
+        given.extend((0..PAGES).map(|number| {
+            let frame = FIRST_DATA_FRAME + number;
+            format!("page {number} is mapped to frame {frame}")
+        }));
+        Self {
+            stage: Stage::new(),
+            given,
+            questions: Vec::new(),
+        }
     }
-    let mut questions = Vec::new();
-    let mut perform = |stage: &mut Stage, number: u32, deed: Deed| {
+
+    /// Does something with a page, as the next step.
+    fn perform(&mut self, number: u32, deed: Deed) {
         let addr = LinearAddr::new(number * PAGE_SIZE);
-        let step = given.len() - PAGES as usize;
-        match deed {
+        let step = self.given.len() - PAGES as usize;
+        let done = match deed {
             Deed::Read => {
-                let walk = stage.mmu.walk(addr).to_string();
-                let text = format!(
-                    "step {step}: what does a read of page {number} give? A number, or: fault."
-                );
-                let worked = vec!["the tables now:".to_owned(), walk];
-                questions.push((text, stage.read(number), worked));
-                given.push(format!("step {step}: page {number} is read"));
+                self.ask(step, number);
+                format!("page {number} is read")
             }
             Deed::Remap => {
-                let shown = stage.remap(number);
-                given.push(format!("step {step}: the entry of page {number} is changed to frame {shown}, without INVLPG"));
+                let shown = self.stage.remap(number);
+                format!("the entry of page {number} is changed to frame {shown}, without INVLPG")
             }
             Deed::Unmap => {
-                stage.unmap(number);
-                given.push(format!(
-                    "step {step}: the entry of page {number} is changed to 0, without INVLPG"
-                ));
+                self.stage.unmap(number);
+                format!("the entry of page {number} is changed to 0, without INVLPG")
             }
             Deed::Invalidate => {
-                stage.mmu.invalidate_page(addr);
-                given.push(format!("step {step}: INVLPG of page {number}"));
+                self.stage.mmu.invalidate_page(addr);
+                format!("INVLPG of page {number}")
             }
-        }
-    };
+        };
+        self.given.push(format!("step {step}: {done}"));
+    }
+
+    /// Reads a page, and asks what that gives.
+    fn ask(&mut self, step: usize, number: u32) {
+        let walk = self.stage.mmu.walk(page(number).start()).to_string();
+        self.questions.push(Question {
+            text: format!(
+                "step {step}: what does a read of page {number} give? A number, or: fault."
+            ),
+            answer: self.stage.read(number),
+            worked: vec!["the tables now:".to_owned(), walk],
+        });
+    }
+}
+
+/// Draws edits of entries, with and without INVLPG, and asks what reads give.
+pub(super) fn stale(draws: &mut Draws) -> Exercise {
+    let mut story = Story::new();
     let deeds = [
         Deed::Read,
         Deed::Read,
@@ -159,25 +181,18 @@ pub(super) fn stale(draws: &mut Draws) -> Exercise {
     ];
     // A page that is in the TLB, changed behind its back, and read: the point of the exercise.
     for deed in [Deed::Read, Deed::Remap, Deed::Read] {
-        perform(&mut stage, 0, deed);
+        story.perform(0, deed);
     }
     for _ in 0..STEPS {
         let number = draws.below(PAGES);
-        perform(&mut stage, number, *draws.pick(&deeds));
+        story.perform(number, *draws.pick(&deeds));
     }
-    perform(&mut stage, 0, Deed::Invalidate);
-    perform(&mut stage, 0, Deed::Read);
-    let questions = questions
-        .into_iter()
-        .map(|(text, answer, worked)| Question {
-            text,
-            answer,
-            worked,
-        });
+    story.perform(0, Deed::Invalidate);
+    story.perform(0, Deed::Read);
     Exercise {
         topic: Topic::Stale,
         title: "Stale translations: an invalidation was forgotten".to_owned(),
-        questions: questions.collect(),
-        given,
+        questions: story.questions,
+        given: story.given,
     }
 }
