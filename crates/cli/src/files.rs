@@ -66,7 +66,7 @@ impl IncludeFiles for Includes {
 }
 
 /// Returns the entry of that name, or of that name in another case.
-fn entry(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn entry(folder: &Path, name: &str) -> Option<PathBuf> {
     let exact = folder.join(name);
     if exact.exists() {
         return Some(exact);

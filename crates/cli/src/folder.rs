@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use pagefault_machine::{Creation, FileError, FileInfo, FileMode, FilePath, Files, OpenFile};
 
+use crate::files::entry;
+
 /// A folder of the host.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -66,22 +68,6 @@ impl Folder {
         }
         self.place(path)
     }
-}
-
-/// Returns the entry of that name, or of that name in another case.
-fn entry(folder: &Path, name: &str) -> Option<PathBuf> {
-    let exact = folder.join(name);
-    if exact.exists() {
-        return Some(exact);
-    }
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|entry| entry.eq_ignore_ascii_case(name))
-        .collect();
-    // The order of a directory is the host's: take the same entry everywhere.
-    names.sort();
-    names.first().map(|name| folder.join(name))
 }
 
 fn error(error: &io::Error) -> FileError {

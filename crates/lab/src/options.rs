@@ -1,7 +1,9 @@
 //! Options of a run as users write them: sizes and TLBs.
 
 use pagefault_machine::vmm::mmu::tlb::presets::{self, UnknownPreset};
-use pagefault_machine::vmm::mmu::{Geometry, GeometryError, Policy, TlbConfig, UnknownPolicy};
+use pagefault_machine::vmm::mmu::{
+    Geometry, GeometryError, Index, Policy, TlbConfig, UnknownPolicy,
+};
 use thiserror::Error;
 
 /// A size that is none.
@@ -19,11 +21,17 @@ pub enum SizeError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TlbError {
     /// It begins with a letter and is no processor.
-    #[error("{0}; or ENTRIESxWAYS:POLICY, as in 64x4:lru")]
+    #[error("{0}; or {FORM}")]
     Preset(UnknownPreset),
     /// Its entries or ways are no numbers.
-    #[error("expected ENTRIESxWAYS:POLICY, as in 64x4:lru")]
+    #[error("expected {FORM}")]
     Shape,
+    /// Levels are named, and one of them has no array.
+    #[error("expected d=ARRAY, i=ARRAY and l2=ARRAY, with commas between them")]
+    Levels,
+    /// Something other than `xor` stands behind the policy.
+    #[error("expected nothing, or xor, behind the policy")]
+    Index,
     /// There is no such policy.
     #[error(transparent)]
     Policy(UnknownPolicy),
@@ -31,6 +39,11 @@ pub enum TlbError {
     #[error(transparent)]
     Geometry(GeometryError),
 }
+
+/// The form of an array.
+const FORM: &str = "ENTRIESxWAYS:POLICY, as in 64x4:lru";
+/// What a preset's name can follow.
+const PRESET: &str = "preset:";
 
 /// The most guest RAM: what a 32-bit physical address reaches.
 const MAX_RAM_BYTES: u64 = 4 << 30;
@@ -69,23 +82,54 @@ pub fn parse_ram(text: &str) -> Result<u64, SizeError> {
     is_ram.then_some(bytes).ok_or(SizeError::NoRam)
 }
 
-/// Returns a TLB: `ENTRIESxWAYS:POLICY`, `none`, or that of a processor.
+/// Returns a TLB: an array for everything, `ENTRIESxWAYS:POLICY` or `ENTRIESxWAYS:POLICY:xor`; arrays
+/// by level, `d=…,i=…,l2=…`; `none`; or that of a processor, `NAME` or `preset:NAME`.
 ///
 /// # Errors
 ///
 /// [`TlbError`].
 pub fn parse_tlb(text: &str) -> Result<TlbConfig, TlbError> {
-    let starts_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
-    let Some((entries, ways)) = text.split_once('x').filter(|_| starts_with_digit) else {
-        let preset = presets::named(text).map_err(TlbError::Preset)?;
-        return Ok(preset.config().clone());
-    };
-    let (ways, policy) = ways.split_once(':').unwrap_or((ways, "lru"));
+    if text.contains('=') {
+        return levels(text);
+    }
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(TlbConfig::unified(array(text)?));
+    }
+    let name = text.strip_prefix(PRESET).unwrap_or(text);
+    let preset = presets::named(name).map_err(TlbError::Preset)?;
+    Ok(preset.config().clone())
+}
+
+fn levels(text: &str) -> Result<TlbConfig, TlbError> {
+    let mut config = TlbConfig::none();
+    for part in text.split(',') {
+        let (level, text) = part.split_once('=').ok_or(TlbError::Levels)?;
+        let arrays = match level {
+            "d" | "l1" | "l1d" => &mut config.data,
+            "i" | "l1i" => &mut config.instruction,
+            "l2" => &mut config.second,
+            _ => return Err(TlbError::Levels),
+        };
+        arrays.push(array(text)?);
+    }
+    Ok(config)
+}
+
+fn array(text: &str) -> Result<Geometry, TlbError> {
+    let mut parts = text.split(':');
+    let shape = parts.next().and_then(|shape| shape.split_once('x'));
+    let (entries, ways) = shape.ok_or(TlbError::Shape)?;
     let number = |text: &str| text.parse::<u32>().map_err(|_| TlbError::Shape);
-    let (entries, ways) = (number(entries)?, number(ways)?);
-    let policy = Policy::named(policy).map_err(TlbError::Policy)?;
-    let geometry = Geometry::new(entries, ways, policy).map_err(TlbError::Geometry)?;
-    Ok(TlbConfig::unified(geometry))
+    let policy = parts.next().map_or(Ok(Policy::Lru), Policy::named);
+    let policy = policy.map_err(TlbError::Policy)?;
+    let index = match (parts.next(), parts.next()) {
+        (None, _) => Index::LowBits,
+        (Some("xor"), None) => Index::XorFold,
+        (Some(_), _) => return Err(TlbError::Index),
+    };
+    let geometry = Geometry::new(number(entries)?, number(ways)?, policy);
+    let geometry = geometry.map_err(TlbError::Geometry)?;
+    Ok(geometry.indexed(index))
 }
 
 #[cfg(test)]
@@ -99,5 +143,30 @@ mod tests {
         assert_eq!(parse_ram("5000"), Err(SizeError::NoRam));
         assert_eq!(parse_ram("8G"), Err(SizeError::NoRam));
         assert_eq!(parse_ram("x"), Err(SizeError::NoSize));
+    }
+
+    #[test]
+    fn a_tlb_is_an_array_levels_or_a_processor() {
+        let array = parse_tlb("64x4").unwrap();
+        assert_eq!(parse_tlb("64x4:lru"), Ok(array.clone()));
+        assert_ne!(parse_tlb("64x4:lru:xor"), Ok(array));
+        assert_eq!(parse_tlb("none"), Ok(TlbConfig::none()));
+        assert_eq!(parse_tlb("preset:skylake"), parse_tlb("skylake"));
+        let levels = parse_tlb("d=64x4,i=32x4:fifo,l2=1536x12:lru:xor,d=32x4").unwrap();
+        let counts = [&levels.data, &levels.instruction, &levels.second].map(Vec::len);
+        assert_eq!(counts, [2, 1, 1]);
+        for (text, error) in [
+            ("64", TlbError::Shape),
+            ("64x", TlbError::Shape),
+            ("64x4:lru:and", TlbError::Index),
+            ("64x4:lru:xor:xor", TlbError::Index),
+            ("d=64x4,32x4", TlbError::Levels),
+            ("l3=64x4", TlbError::Levels),
+        ] {
+            assert_eq!(parse_tlb(text), Err(error), "{text}");
+        }
+        assert!(matches!(parse_tlb("pdp11"), Err(TlbError::Preset(_))));
+        assert!(matches!(parse_tlb("64x4:best"), Err(TlbError::Policy(_))));
+        assert!(matches!(parse_tlb("63x4"), Err(TlbError::Geometry(_))));
     }
 }
