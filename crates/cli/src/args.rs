@@ -27,9 +27,17 @@ Exit codes:
   120  the program was ended by an exception that nobody handled
   121  the program reached an instruction or a function that is not emulated
   122  --max-insns was reached, every thread waits for ever, or calls lead only to calls
-  123  the program cannot be read, assembled or loaded
+  123  the program cannot be read, assembled or loaded, or --files not be used
   125  a file that was asked for cannot be written, or an address not be listened at
   130  Ctrl-C has ended the run; what was asked for is written as far as the run came";
+
+/// What the debugger's `--help` says of exit codes: the program's own is not among them.
+const DEBUG_EXIT_CODES: &str = "\
+Exit codes:
+    0  the user has ended it
+    2  the command line is wrong, or there is no terminal
+  123  the program cannot be read, assembled or loaded, or --files not be used
+  125  the terminal cannot be used, or the program not be recorded";
 
 /// Runs 32-bit x86 programs on an emulated MMU under a Windows-style virtual memory manager.
 #[derive(Debug, Parser)]
@@ -306,7 +314,9 @@ pub(crate) fn command() -> clap::Command {
         .mut_subcommand("explain", look)
         .mut_subcommand("map", look)
         .mut_subcommand("tlb", |tlb| tlb.mut_subcommand("show", look))
-        .mut_subcommand("debug", |debug| without(debug, &UNFIT_FOR_THE_DEBUGGER))
+        .mut_subcommand("debug", |debug| {
+            without(debug, &UNFIT_FOR_THE_DEBUGGER).after_help(DEBUG_EXIT_CODES)
+        })
 }
 
 /// Options of whole runs, which a look at one moment refuses.
