@@ -56,13 +56,21 @@ fn transcript(command: &str) -> String {
 
 #[test]
 fn the_architecture_names_functions_that_exist() {
-    let text = fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    assert!(functions_named_by("ARCHITECTURE.md") > 15);
+    assert!(functions_named_by("CONTRIBUTING.md") > 3);
+}
+
+/// Checks the functions that a document names with their types, and returns how many they are.
+fn functions_named_by(document: &str) -> usize {
+    let text = fs::read_to_string(project().join(document)).unwrap();
     // Every other part is a fenced block; of the rest, every other part is quoted.
     let prose: Vec<_> = text.split("```").step_by(2).collect();
     let quoted = prose
         .iter()
         .flat_map(|part| part.split('`').skip(1).step_by(2));
-    let functions: Vec<_> = quoted.filter_map(|name| name.rsplit_once("::")).collect();
+    let named = quoted.filter_map(|name| name.rsplit_once("::"));
+    // The codes of instructions are iced-x86's.
+    let functions: Vec<_> = named.filter(|&(owner, _)| owner != "Code").collect();
 
     for &(owner, function) in &functions {
         let is_variant = function.starts_with(|c: char| c.is_ascii_uppercase());
@@ -76,15 +84,40 @@ fn the_architecture_names_functions_that_exist() {
         });
         assert!(
             is_defined,
-            "ARCHITECTURE.md names {owner}::{function}, which nothing defines"
+            "{document} names {owner}::{function}, which nothing defines"
         );
     }
+    functions.len()
+}
 
-    assert!(
-        functions.len() > 15,
-        "only {} functions are named",
-        functions.len()
+#[test]
+fn every_quirk_has_a_name_of_its_own_and_its_place_in_the_code() {
+    let text = fs::read_to_string(project().join("docs/QUIRKS.md")).unwrap();
+    let rows = text.lines().filter_map(|line| {
+        let name = line.strip_prefix("| `")?;
+        Some(name.split_once('`')?.0)
+    });
+    let rows: Vec<&str> = rows.collect();
+    let names: BTreeSet<&str> = rows.iter().copied().collect();
+    let marked: BTreeSet<&str> = sources().iter().flat_map(|source| marks(source)).collect();
+
+    assert_eq!(rows.len(), names.len(), "two quirks have one name");
+    assert_eq!(
+        names, marked,
+        "rows of docs/QUIRKS.md, and marks in the code"
     );
+    assert!(names.len() > 30, "only {} quirks are listed", names.len());
+}
+
+/// Returns the names of the quirks that a source marks, in comments of Rust or of the assembler.
+fn marks(source: &str) -> impl Iterator<Item = &str> {
+    let marks = ["// Quirk: ", "; Quirk: "].into_iter();
+    marks
+        .flat_map(|mark| source.split(mark).skip(1))
+        .map(|rest| {
+            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+            &rest[..end.unwrap_or(rest.len())]
+        })
 }
 
 #[test]
@@ -217,8 +250,12 @@ fn sources() -> &'static [String] {
                 let path = entry.path();
                 if path.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    sources.push(fs::read_to_string(path).unwrap());
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| extension == "rs" || extension == "asm")
+                {
+                    let source = fs::read(path).unwrap();
+                    sources.push(String::from_utf8_lossy(&source).into_owned());
                 }
             }
         }

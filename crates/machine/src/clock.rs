@@ -3,6 +3,7 @@
 use crate::machine::Machine;
 use crate::watch::Watch;
 
+// Quirk: clock
 /// When a process starts, in 100-nanosecond steps since 1601: 1 January 2026, 00:00 UTC.
 const START_FILETIME: u64 = 134_116_992_000_000_000;
 /// What the tick count is at the start, in milliseconds: a machine has been on for a while.

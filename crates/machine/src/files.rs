@@ -14,6 +14,7 @@ impl FilePath {
     /// The drive is C: whatever the name says. `..` at the top stays at the top, as on Windows.
     pub fn resolve(current: &Self, name: &str) -> Self {
         let name = name.strip_prefix(r"\\?\").unwrap_or(name);
+        // Quirk: drive-c
         let has_drive = name.get(1..2) == Some(":");
         let name = name.get(2..).filter(|_| has_drive).unwrap_or(name);
         let is_absolute = name.starts_with(['\\', '/']);

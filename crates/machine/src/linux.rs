@@ -374,6 +374,7 @@ fn mmap<W: Watch>(machine: &mut Machine<W>, request: &Request) -> Result<u32, An
     let protect = protection(rights)?;
     let len = len.checked_next_multiple_of(PAGE_SIZE).ok_or(ENOMEM)?;
     let caller = request.caller;
+    // Quirk: linux-granularity
     if addr.is_multiple_of(ALLOCATION_GRANULARITY)
         && addr != 0
         && let Ok(base) = reserve_and_commit(machine, caller, addr, len, protect)

@@ -20,6 +20,7 @@ pub(crate) enum Mode {
 pub(crate) enum Lock {
     /// A critical section.
     Section(u32),
+    // Quirk: slim-locks
     /// `SRWLOCK`
     Slim { addr: u32, mode: Mode },
 }

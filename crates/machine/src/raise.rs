@@ -114,6 +114,7 @@ impl<W: Watch> Machine<W> {
             context,
         } = raised;
         // A program of Linux has no handlers.
+        // Quirk: linux-signals
         let has_flat_stack = !self.linux.is_platform() && self.has_flat_stack();
         for _ in 0..2 {
             self.note_raised(&record, &context);

@@ -35,6 +35,7 @@ impl<W: Watch> Machine<W> {
     /// Returns the machine's time in nanoseconds: that of the instructions, and what all threads
     /// together have slept.
     pub(crate) fn now_ns(&self) -> u64 {
+        // Quirk: instruction-time
         let worked = self.cpu.instructions().saturating_mul(NS_PER_INSTRUCTION);
         worked.saturating_add(self.slept_ns)
     }

@@ -255,6 +255,7 @@ impl Threads {
 
     /// Returns how many instructions the next turn has.
     pub(crate) fn next_turn(&mut self) -> u64 {
+        // Quirk: turns
         let quantum = self.turns.quantum.max(1);
         if self.turns.seed == 0 {
             return quantum;

@@ -72,6 +72,7 @@ impl PhysMemory {
     /// Returns the word at `at`; bytes without RAM read as ones.
     #[inline(always)]
     pub fn read<T: Word>(&self, at: PhysAddr) -> T {
+        // Quirk: no-ram
         // A word that is cut by the end of RAM is not split: no bus returns half of one.
         self.load(at.bits()).unwrap_or(T::ALL_ONES)
     }

@@ -407,6 +407,7 @@ impl Tlb {
         let index = indices.find(|&index| self.arrays[index].geometry().sizes().contains(sizes));
         match index {
             Some(index) => self.fill_array(index, page, leaf.size(), leaf),
+            // Quirk: pieces
             None => self.fill_array(self.for_small[level as usize], page, PageSize::Small, leaf),
         }
     }

@@ -74,6 +74,7 @@ impl Vmm {
         mmu: &mut Mmu<O>,
         owner: FrameOwner,
     ) -> Result<FrameNumber, NoFrame> {
+        // Quirk: soft-maximum
         if let Some(frame) = self.frames.allocate(owner) {
             return Ok(frame);
         }

@@ -102,6 +102,7 @@ pub(crate) fn pusha<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Stored, 
     for reg in Reg::ALL {
         esp = esp.wrapping_sub(size_of::<T>());
         let value = cx.reg::<T>(reg);
+        // Quirk: partial-frames
         stored = either(stored, write_stack(cx, op, esp, value)?);
     }
     cx.set_reg(Reg::Esp, esp);

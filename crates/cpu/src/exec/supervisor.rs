@@ -13,6 +13,7 @@ use crate::op::Op;
 use crate::segment::TableRegister;
 use crate::width::Width;
 
+// Quirk: system-tables
 /// The selector of LDTR and of TR, of which there is none.
 const NO_SELECTOR: u16 = 0;
 /// The part of a table's base that SGDT and SIDT store with 16-bit operands.
@@ -22,6 +23,7 @@ const BASE_24_BITS: u32 = 0x00FF_FFFF;
 /// no handler.
 pub(crate) fn privileged(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     require_ring_0(cx)?;
+    // Quirk: ring-0
     Err(Stop::Unsupported)
 }
 

@@ -106,6 +106,7 @@ pub(crate) fn salc(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 
 /// CPUID: a fixed processor, so that runs repeat.
 pub(crate) fn cpuid(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
+    // Quirk: cpuid
     let [eax, ebx, ecx, edx] = match cx.reg::<u32>(Reg::Eax) {
         0 => [
             LAST_LEAF,
@@ -134,6 +135,7 @@ pub(crate) fn cpuid(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
 
 /// RDTSC: the number of instructions completed, so that runs repeat.
 pub(crate) fn rdtsc(cx: &mut impl Context, op: &Op) -> Result<(), Stop> {
+    // Quirk: rdtsc
     let time = cx.state().instructions.wrapping_add(u64::from(op.before));
     cx.set_reg(Reg::Eax, alu::low(time));
     cx.set_reg(Reg::Edx, alu::low(time >> u32::BITS));

@@ -10,6 +10,7 @@ use crate::op::Op;
 /// A function of one number whose argument may be out of its range.
 type Ranged = fn(&mut Env, Value) -> Option<Value>;
 
+// Quirk: x87-functions
 /// FSIN.
 pub(crate) fn fsin(cx: &mut impl Context, _: &Op) -> Result<(), Stop> {
     replace(ready(cx)?, float::sine);

@@ -49,6 +49,7 @@ pub(crate) fn fnsave<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Stored,
     let fpu = &cx.state().regs.fpu;
     let mut bytes = environment::<T>(fpu);
     bytes.extend(fpu.register_bytes());
+    // Quirk: whole-or-nothing
     let stored = store_bytes::<T>(cx, op, &bytes)?;
     cx.state_mut().regs.fpu.reset();
     Ok(stored)

@@ -11,6 +11,7 @@ const REGISTER_BYTES: usize = 10;
 /// Bits of the last opcode.
 const OPCODE: u16 = 0x7FF;
 
+// Quirk: x87-pointers
 /// Where the last instruction was that is not one of control, and where its operand.
 ///
 /// Current processors keep the operand and the opcode only of an instruction that raised an

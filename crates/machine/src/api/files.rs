@@ -350,6 +350,7 @@ pub(super) fn flush_file_buffers<W: Watch>(call: &mut Call<'_, W>) -> Result<u32
 pub(super) fn get_file_type<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
     const FILE_TYPE_DISK: u32 = 1;
     let [handle] = call.arguments();
+    // Quirk: redirected
     let is_known =
         call.machine.services.handles.get(handle).is_some() || super::output::is_standard(handle);
     Ok(if is_known {

@@ -24,6 +24,7 @@ pub(super) fn get_tick_count_64<W: Watch>(call: &mut Call<'_, W>) -> Result<u32,
 
 /// `EncodePointer` and `DecodePointer`: a pointer is its own code.
 pub(super) fn same<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    // Quirk: encode-pointer
     let [pointer] = call.arguments();
     Ok(pointer)
 }

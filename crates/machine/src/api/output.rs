@@ -234,6 +234,7 @@ pub(super) fn write_console<W: Watch>(call: &mut Call<'_, W>) -> Result<u32, Sto
 
 /// `MessageBox`: prints `[caption] text`, since nobody could press a button.
 pub(super) fn message_box<W: Watch, T: Text>(call: &mut Call<'_, W>) -> Result<u32, Stop> {
+    // Quirk: message-box
     let [_owner, text, caption, _style] = call.arguments();
     let caption = message_text::<W, T>(call, caption, "Error")?;
     let text = message_text::<W, T>(call, text, "")?;

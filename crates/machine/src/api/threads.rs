@@ -133,6 +133,7 @@ pub(super) fn set_stack_guarantee<W: Watch>(call: &mut Call<'_, W>) -> Result<u3
     let [place] = call.arguments();
     let at = LinearAddr::new(place);
     let wanted = call.machine.read_user::<u32>(at)?;
+    // Quirk: stack-guarantee
     let thread = call.machine.threads.current_mut();
     let before = thread.stack_guarantee;
     if wanted >= thread.stack.end.wrapping_sub(thread.stack.start) {

@@ -458,6 +458,7 @@ TopHandler proc C uses ebx esi pRecord:DWORD, pFrame:DWORD, pContext:DWORD, pDis
             invoke PagefaultUnhandled, ebx, pContext
         .endif
         push    dword ptr [ebx].ExceptionCode
+        ; Quirk: outermost-frame
         invoke  GlobalUnwind, pFrame
         call    PagefaultEndProcess     ; with the code that was pushed
 search: mov     eax, ExceptionContinueSearch

@@ -175,6 +175,7 @@ impl<O: Observer> Mmu<O> {
         access: Access,
         Found { place, leaf }: Found,
     ) -> Result<FrameNumber, PageFault> {
+        // Quirk: stale-accessed
         self.tlb.touch(place);
         if !self.suffices(leaf.attributes(), access) {
             return self.rewalk(level, addr, access);
@@ -252,6 +253,7 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         access: Access,
     ) -> Result<FrameNumber, PageFault> {
+        // Quirk: rewalk-before-fault
         self.statistics.rewalks += 1;
         let leaf = match self.walk_for(addr, access) {
             Ok(leaf) => leaf,
@@ -300,6 +302,7 @@ impl<O: Observer> Mmu<O> {
         outcome: Result<Packed, FaultCause>,
         access: Access,
     ) -> Result<Packed, FaultCause> {
+        // Quirk: directory-unmarked
         let leaf = outcome?;
         if !self.control.test(access).passes(leaf.attributes()) {
             return Err(FaultCause::Protection);
@@ -425,6 +428,7 @@ impl<O: Observer> Mmu<O> {
         access: Access,
         leaf: Packed,
     ) -> FrameNumber {
+        // Quirk: no-speculation
         let place = self.fill(level, addr.page(), leaf);
         self.remember(addr, access, leaf, place)
     }
@@ -446,6 +450,7 @@ impl<O: Observer> Mmu<O> {
             self.front.clear();
         }
         if let Some(key) = displaced {
+            // Quirk: second-level
             self.displace(level, key);
         }
         place
