@@ -389,6 +389,10 @@ fn a_student_starts_a_lab_and_checks_it_and_staff_see_its_solution() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one class, from its making to its results"
+)]
 fn a_class_of_200_is_graded_whatever_was_handed_in_and_again_after_a_kill() {
     let folder = Folder::new("class");
     let class = folder.path("class");

@@ -9,6 +9,7 @@ use pagefault_tests::command::{binary, pagefault, project};
 const PROGRAM: &str = "fixtures/programs/gdb_session.asm";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one session")]
 fn a_gdb_session_goes_there_and_back() {
     if Command::new("gdb").arg("--version").output().is_err() {
         // Not captured: whoever reads the log should know.

@@ -119,6 +119,7 @@ impl Writer {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn text(&self, event: &Event) -> String {
         match event {
             Event::Instruction { eip, len } => {
@@ -221,6 +222,7 @@ impl Writer {
             .unwrap_or_default()
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn json(&self, event: &Event) -> Value {
         let kind_of = |kind: AccessKind| access(kind);
         let addr_of = |addr: &LinearAddr| addr.bits();

@@ -291,6 +291,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
 
     /// Runs a block, and then those that it is linked with.
     #[inline(always)]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the hottest loop: its parts share registers"
+    )]
     fn run_linked(
         &mut self,
         mmu: &mut Mmu<O>,

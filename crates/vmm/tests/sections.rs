@@ -258,6 +258,7 @@ fn play(paging: PagingMode, replacement: PolicyKind, reserve: bool, calls: &[Cal
     assert_eq!(machine.vmm.paging_file_slots().0, 0);
 }
 
+#[expect(clippy::too_many_lines, reason = "an arm for each call")]
 fn make(machine: &mut Machine, model: &mut Model, section: SectionId, call: &Call, step: usize) {
     match *call {
         Call::Map {

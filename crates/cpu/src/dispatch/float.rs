@@ -188,6 +188,7 @@ pub(super) fn x87<O: pagefault_mmu::Observer, C: Observer>(code: Code) -> Option
 }
 
 /// MMX.
+#[expect(clippy::too_many_lines, reason = "a list of instructions")]
 pub(super) fn mmx<O: pagefault_mmu::Observer, C: Observer>(
     code: Code,
     kind: RmKind,
@@ -422,6 +423,7 @@ pub(super) fn sse<O: pagefault_mmu::Observer, C: Observer>(
 }
 
 /// SSE and SSE2 floating point.
+#[expect(clippy::too_many_lines, reason = "a list of instructions")]
 pub(super) fn sse_float<O: pagefault_mmu::Observer, C: Observer>(
     code: Code,
     kind: RmKind,

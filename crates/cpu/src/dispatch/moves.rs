@@ -137,6 +137,7 @@ pub(super) fn moves<O: pagefault_mmu::Observer, C: Observer>(
 }
 
 /// Stack and segment registers.
+#[expect(clippy::too_many_lines, reason = "a list of instructions")]
 pub(super) fn stack_and_segments<O: pagefault_mmu::Observer, C: Observer>(
     code: Code,
     kind: RmKind,

@@ -10,6 +10,7 @@ use crate::exec::{Done, InMem, InReg, control, supervisor, system};
 use crate::observer::Observer;
 
 /// Control transfer.
+#[expect(clippy::too_many_lines, reason = "a list of instructions")]
 pub(super) fn control<O: pagefault_mmu::Observer, C: Observer>(
     code: Code,
     kind: RmKind,
