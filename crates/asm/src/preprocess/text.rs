@@ -222,6 +222,7 @@ impl Assembler<'_> {
         }
         let (start, source, part) = match parts[..] {
             [source, part] => (1, source, part),
+            [[], source, part] => (1, source, part),
             [start, source, part] => (self.number_of(start, text)?, source, part),
             _ => {
                 let span = text.span(0, text.bytes.len());
