@@ -221,8 +221,7 @@ impl Assembler<'_> {
             tail = trim(tail.get(end + 1..).unwrap_or_default());
         }
         let (start, source, part) = match parts[..] {
-            [source, part] => (1, source, part),
-            [[], source, part] => (1, source, part),
+            [source, part] | [[], source, part] => (1, source, part),
             [start, source, part] => (self.number_of(start, text)?, source, part),
             _ => {
                 let span = text.span(0, text.bytes.len());
