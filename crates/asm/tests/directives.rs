@@ -229,6 +229,7 @@ fn options_and_assumptions_are_taken() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list of mistakes")]
 fn each_mistake_has_its_message() {
     let cases = [
         (".model\n", "memory model"),
