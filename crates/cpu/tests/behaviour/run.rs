@@ -164,35 +164,26 @@ fn a_store_through_an_alias_changes_decoded_code() {
 #[test]
 fn an_instruction_on_two_pages_notices_changes_of_either() {
     let mut machine = Machine::new(NoObserver);
+    let (first, second) = (CODE + 0xFFD, CODE + 0x1000);
+    let run = |machine: &mut Machine<NoObserver>| {
+        machine.cpu.registers_mut().set_eip(first);
+        machine.run(10);
+        machine.reg(Reg::Eax)
+    };
     // mov eax, imm32 with its last two bytes on the next page; int3
-    machine.load(CODE + 0x1000, &[0x33, 0x44, 0xCC]);
-    machine.load(CODE + 0xFFD, &[0xB8, 0x11, 0x22]);
-    machine.run(10);
-    assert_eq!(machine.reg(Reg::Eax), 0x4433_2211);
+    machine.load(second, &[0x33, 0x44, 0xCC]);
+    machine.load(first, &[0xB8, 0x11, 0x22]);
+    assert_eq!(run(&mut machine), 0x4433_2211);
 
-    machine.load(CODE + 0x1000, &[0x55]);
-    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
-    machine.run(10);
-    assert_eq!(
-        machine.reg(Reg::Eax),
-        0x4455_2211,
-        "a write to the second page"
-    );
+    machine.load(second, &[0x55]);
+    assert_eq!(run(&mut machine), 0x4455_2211, "a write to the second page");
 
-    machine.load(CODE + 0xFFE, &[0x99]);
-    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
-    machine.run(10);
-    assert_eq!(
-        machine.reg(Reg::Eax),
-        0x4455_2299,
-        "a write to the first page"
-    );
+    machine.load(first + 1, &[0x99]);
+    assert_eq!(run(&mut machine), 0x4455_2299, "a write to the first page");
 
-    machine.map_new(CODE + 0x1000);
-    machine.load(CODE + 0x1000, &[0x66, 0x77]);
-    machine.cpu.registers_mut().set_eip(CODE + 0xFFD);
-    machine.run(10);
-    assert_eq!(machine.reg(Reg::Eax), 0x7766_2299, "another second page");
+    machine.map_new(second);
+    machine.load(second, &[0x66, 0x77]);
+    assert_eq!(run(&mut machine), 0x7766_2299, "another second page");
 }
 
 #[test]
