@@ -41,8 +41,10 @@ pub(crate) struct State {
     pub(crate) block_eip: u32,
     /// Instructions completed.
     pub(crate) instructions: u64,
-    /// Why the block stopped, and the operation that stopped it.
-    pub(crate) stop: Option<(Stop, Op)>,
+    /// Why the block stopped.
+    pub(crate) stop: Option<Stop>,
+    /// The operation that stopped it.
+    pub(crate) stopped: Option<Op>,
     /// Instructions of the block that were completed when it was left, or interrupted, in its middle.
     pub(crate) passed: Option<u32>,
     pub(crate) pace: Pace,
@@ -74,6 +76,7 @@ impl State {
             block_eip: 0,
             instructions: 0,
             stop: None,
+            stopped: None,
             passed: None,
             pace: Pace::Whole,
             stack_switch: StackSwitch::None,

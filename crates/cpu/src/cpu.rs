@@ -175,8 +175,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             mmu.forget_lines();
         }
         loop {
-            if let Some(exit) = self.run_some(mmu, end, observer, breakpoints) {
-                return exit;
+            match self.run_some(mmu, end, observer, breakpoints) {
+                Ended::GoesOn => {}
+                Ended::Stopped(block_at) => return self.exit_of_stop(mmu, block_at),
+                Ended::Exit(exit) => return exit,
             }
             breakpoints = Breakpoints::Heeded;
             self.segments = Segments::MayHaveChanged;
@@ -190,25 +192,25 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         end: u64,
         observer: &mut C,
         breakpoints: Breakpoints,
-    ) -> Option<Exit> {
+    ) -> Ended {
         if let Some(hit) = self.state.watch.take_hit() {
-            return Some(watchpoint(hit));
+            return Ended::Exit(watchpoint(hit));
         }
         self.cache.drop_written(mmu);
         self.look_at_modes(mmu);
         let left = end.saturating_sub(self.state.instructions);
         if left == 0 {
-            return Some(Exit::Budget);
+            return Ended::Exit(Exit::Budget);
         }
         let eip = self.state.regs.eip;
         if self.host_calls.contains(&eip) {
-            return Some(Exit::HostCall {
+            return Ended::Exit(Exit::HostCall {
                 addr: self.linear_eip(),
             });
         }
         let is_breakpoint = self.breakpoints.contains(&eip);
         if is_breakpoint && breakpoints == Breakpoints::Heeded {
-            return Some(Exit::Breakpoint {
+            return Ended::Exit(Exit::Breakpoint {
                 addr: self.linear_eip(),
             });
         }
@@ -216,15 +218,15 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             Some(resume) => resume,
             None => match mmu.fetch_page(self.linear_eip(), self.state.privilege) {
                 Ok(at) => Resume { at, left: None },
-                Err(fault) => return Some(self.fetch_fault(fault)),
+                Err(fault) => return Ended::Exit(self.fetch_fault(fault)),
             },
         };
         if self.is_single_step() {
             self.segments = Segments::MayHaveChanged;
-            return self.trap_after_one(mmu, observer, resume.at);
+            return self.trap_after_one(mmu, observer, resume.at).into();
         }
         if is_breakpoint || left <= MAX_BLOCK_OPS as u64 || resume.left.is_some() {
-            return self.run_slowly(mmu, end, observer, resume);
+            return self.run_slowly(mmu, end, observer, resume).into();
         }
         self.run_blocks(mmu, end, observer, resume.at)
     }
@@ -236,17 +238,22 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         end: u64,
         observer: &mut C,
         first: PhysAddr,
-    ) -> Option<Exit> {
+    ) -> Ended {
         let mut at = first;
         let mut link = None;
         loop {
-            let id = match self.find(mmu, at) {
-                Ok(id) => id,
-                Err(fault) => return Some(self.fetch_fault(fault)),
+            // A run that a fault has ended goes on where the one before did.
+            let known = self.cache.jump_target(at);
+            let id = match known.filter(|block| block.tail.is_none()) {
+                Some(block) => block.id,
+                None => match self.find(mmu, at) {
+                    Ok(id) => id,
+                    Err(fault) => return Ended::Exit(self.fetch_fault(fault)),
+                },
             };
             if self.cache.get(id).stride == Stride::Instruction {
                 let resume = Resume { at, left: None };
-                return self.run_slowly(mmu, end, observer, resume);
+                return self.run_slowly(mmu, end, observer, resume).into();
             }
             if let Some((from, flow)) = link {
                 self.cache.link(from, flow, id);
@@ -263,7 +270,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                     at: next,
                 } => {
                     if let Some(exit) = self.breakpoint_behind_fetch(next) {
-                        return Some(exit);
+                        return Ended::Exit(exit);
                     }
                     at = next;
                     link = Some((from, flow));
@@ -271,7 +278,8 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 Left::NearEnd(at) => {
                     let exit = self.breakpoint_behind_fetch(at);
                     let resume = Resume { at, left: None };
-                    return exit.or_else(|| self.run_slowly(mmu, end, observer, resume));
+                    let exit = exit.or_else(|| self.run_slowly(mmu, end, observer, resume));
+                    return exit.into();
                 }
                 Left::Flow {
                     flow,
@@ -279,12 +287,13 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                     instructions,
                 } => {
                     self.keep_place(mmu, at, instructions);
-                    if flow == Flow::Stopped {
-                        return self.stopped(mmu, at);
-                    }
-                    return None;
+                    return if flow == Flow::Stopped && self.is_stopped() {
+                        Ended::Stopped(at)
+                    } else {
+                        Ended::GoesOn
+                    };
                 }
-                Left::Exit(exit) => return Some(exit),
+                Left::Exit(exit) => return Ended::Exit(exit),
             }
         }
     }
@@ -445,23 +454,35 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
 
     /// Tells why a block stopped; `None` if it is only to be run again.
     fn stopped(&mut self, mmu: &Mmu<O>, block_at: PhysAddr) -> Option<Exit> {
-        let (stop, op) = self.state.stop.take()?;
+        self.is_stopped().then(|| self.exit_of_stop(mmu, block_at))
+    }
+
+    /// Returns whether a block that stopped is not only to be run again.
+    fn is_stopped(&self) -> bool {
+        !matches!(self.state.stop, None | Some(Stop::Repeat | Stop::Again))
+    }
+
+    /// Returns the exit of a block that stopped.
+    fn exit_of_stop(&mut self, mmu: &Mmu<O>, block_at: PhysAddr) -> Exit {
         let at = self.state.regs.eip;
-        match stop {
-            Stop::Exception(exception) => {
-                if exception.class == Class::Fault {
-                    self.state.watch.take_hit();
-                } else {
-                    self.state.regs.eip = self.state.next_eip(&op);
-                    self.state.instructions += 1;
-                }
-                Some(Exit::Exception { exception, at })
+        match (self.state.stop, self.state.stopped) {
+            (Some(Stop::Exception(exception)), Some(op)) if exception.class == Class::Trap => {
+                self.state.regs.eip = self.state.next_eip(&op);
+                self.state.instructions += 1;
+                Exit::Exception { exception, at }
             }
-            Stop::Unsupported => {
+            (Some(Stop::Exception(exception)), _) => {
                 self.state.watch.take_hit();
-                Some(Exit::Unsupported(self.unsupported(mmu, &op, block_at)))
+                Exit::Exception { exception, at }
             }
-            Stop::Repeat | Stop::Again => None,
+            (Some(Stop::Unsupported), Some(op)) => {
+                self.state.watch.take_hit();
+                Exit::Unsupported(self.unsupported(mmu, &op, block_at))
+            }
+            _ => {
+                self.state.watch.take_hit();
+                page_fault(mmu.last_fault(), at)
+            }
         }
     }
 
@@ -527,6 +548,21 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
 
     fn fetch_fault(&self, fault: PageFault) -> Exit {
         page_fault(fault, self.state.regs.eip)
+    }
+}
+
+/// How a part of a run has ended.
+enum Ended {
+    /// The run goes on.
+    GoesOn,
+    /// A block of code that lies here has stopped, and with it the run.
+    Stopped(PhysAddr),
+    Exit(Exit),
+}
+
+impl From<Option<Exit>> for Ended {
+    fn from(exit: Option<Exit>) -> Self {
+        exit.map_or(Self::GoesOn, Self::Exit)
     }
 }
 

@@ -49,6 +49,7 @@ macro_rules! step {
                         (slot.next)(state, mmu, observer, rest)
                     }
                     Ok(_) => $crate::dispatch::leave(cx.state, &slot.op),
+                    Err($crate::exception::Stop::PageFault) => $crate::dispatch::refuse(cx.state, &slot.op),
                     Err(stop) => $crate::dispatch::halt(cx.state, &slot.op, stop),
                 }
             },
@@ -78,6 +79,7 @@ macro_rules! end {
                         $crate::dispatch::leave_by(cx.state, &slot.op, flow)
                     }
                     Ok(flow) => flow,
+                    Err($crate::exception::Stop::PageFault) => $crate::dispatch::refuse(cx.state, &slot.op),
                     Err(stop) => $crate::dispatch::halt(cx.state, &slot.op, stop),
                 }
             },
@@ -300,10 +302,27 @@ fn count(state: &mut State, op: &Op) {
 #[cold]
 #[inline(never)]
 fn halt(state: &mut State, op: &Op, stop: Stop) -> Flow {
+    halt_at(state, op);
+    state.passed = (stop == Stop::Repeat).then_some(u32::from(op.before));
+    state.stop = Some(stop);
+    Flow::Stopped
+}
+
+/// As [`halt`], at an access that was refused: nothing is passed through memory in pieces that
+/// would be read again as a whole, which takes a processor longer than all the rest.
+#[cold]
+#[inline(never)]
+fn refuse(state: &mut State, op: &Op) -> Flow {
+    halt_at(state, op);
+    state.passed = None;
+    state.stop = Some(Stop::PageFault);
+    Flow::Stopped
+}
+
+#[inline(always)]
+fn halt_at(state: &mut State, op: &Op) {
     state.regs.eip = eip_of(state, op);
     state.watch.settle(state.regs.eip);
     state.instructions += u64::from(op.before);
-    state.passed = (stop == Stop::Repeat).then_some(u32::from(op.before));
-    state.stop = Some((stop, *op));
-    Flow::Stopped
+    state.stopped = Some(*op);
 }

@@ -197,6 +197,8 @@ pub enum Exit {
 pub(crate) enum Stop {
     /// It raised an exception.
     Exception(Exception),
+    /// An access was refused, and the MMU has the page fault: it stays there until the run ends.
+    PageFault,
     /// There is no such handler.
     Unsupported,
     /// A repeated instruction did one iteration and has more to do: single step.
@@ -212,9 +214,9 @@ impl From<Exception> for Stop {
 }
 
 impl From<PageFault> for Stop {
-    #[cold]
-    fn from(fault: PageFault) -> Self {
-        Self::Exception(fault.into())
+    #[inline(always)]
+    fn from(_: PageFault) -> Self {
+        Self::PageFault
     }
 }
 

@@ -4,7 +4,7 @@ use bitflags::bitflags;
 use thiserror::Error;
 
 use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, PAGE_SHIFT, PhysAddr};
-use crate::entry::{NoExecute, Pdpte, Rights};
+use crate::entry::{NoExecute, PdeFlags, Pdpte, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FetchRights, Privilege};
 use crate::phys::PhysMemory;
 
@@ -146,27 +146,33 @@ impl RightsTest {
     pub(crate) fn passes(self, rights: Rights) -> bool {
         rights & self.looked_at == self.wanted
     }
-
-    /// Returns the test that asks for D, too: a first write needs a walk that sets it.
-    #[inline(always)]
-    pub(crate) fn with_dirty(self) -> Self {
-        Self {
-            looked_at: self.looked_at | Rights::DIRTY,
-            wanted: self.wanted | Rights::DIRTY,
-        }
-    }
 }
 
 /// The tests of all accesses under the present settings.
 #[derive(Clone, Copy, Debug)]
 struct RightsTests([[RightsTest; AccessKind::COUNT]; Privilege::COUNT]);
 
+impl RightsTests {
+    const NONE: Self = Self([[RightsTest::NONE; AccessKind::COUNT]; Privilege::COUNT]);
+
+    #[inline(always)]
+    fn of(&self, access: Access) -> RightsTest {
+        self.0[access.privilege as usize][access.kind as usize]
+    }
+
+    fn set(&mut self, access: Access, test: RightsTest) {
+        self.0[access.privilege as usize][access.kind as usize] = test;
+    }
+}
+
 /// Where the tables are and how they are read: what one walk needs to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paging {
     pub(crate) mode: Mode,
     pub(crate) physical_bits: u32,
-    pub(crate) global: GlobalPages,
+    /// The flags of a leaf that stand for themselves: what is said of the page as a whole. G is
+    /// among them with CR4.PGE=1.
+    pub(crate) kept: PteFlags,
 }
 
 /// The paging mode with its root.
@@ -190,17 +196,20 @@ pub(crate) struct TwoLevel {
 
 /// CR4.PSE: whether PS=1 in a two-level directory entry counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum LargePages {
-    Ignored,
-    Enabled,
+    Ignored = 0,
+    /// The bit that says so in a directory entry.
+    Enabled = PdeFlags::LARGE.bits(),
 }
 
-/// CR4.PGE: whether G=1 in a leaf counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GlobalPages {
-    Ignored,
-    Enabled,
-}
+/// The flags of a leaf that stand for themselves whatever the settings.
+const ALWAYS_KEPT: PteFlags = PteFlags::DIRTY
+    .union(PteFlags::PAT)
+    .union(PteFlags::CACHE_DISABLE)
+    .union(PteFlags::WRITE_THROUGH);
+/// Those that do where pages may be global.
+pub(crate) const KEPT: PteFlags = ALWAYS_KEPT.union(PteFlags::GLOBAL);
 
 /// Selects the PDPT's address in CR3: bits 31:5.
 const CR3_PDPT_MASK: u32 = !0x1F;
@@ -218,6 +227,8 @@ pub struct Control {
     ac: AcFlag,
     paging: Paging,
     tests: RightsTests,
+    /// The tests that a cached translation has to pass.
+    cached_tests: RightsTests,
 }
 
 impl Control {
@@ -225,7 +236,7 @@ impl Control {
         let paging = Paging {
             mode: Mode::Off,
             physical_bits,
-            global: GlobalPages::Ignored,
+            kept: ALWAYS_KEPT,
         };
         Self {
             cr0: Cr0::PROTECTED_MODE | Cr0::EXTENSION_TYPE,
@@ -235,7 +246,8 @@ impl Control {
             efer: Efer::empty(),
             ac: AcFlag::Clear,
             paging,
-            tests: RightsTests([[RightsTest::NONE; AccessKind::COUNT]; Privilege::COUNT]),
+            tests: RightsTests::NONE,
+            cached_tests: RightsTests::NONE,
         }
     }
 
@@ -282,7 +294,16 @@ impl Control {
     /// Returns what the rights must be for an access.
     #[inline(always)]
     pub(crate) fn test(&self, access: Access) -> RightsTest {
-        self.tests.0[access.privilege as usize][access.kind as usize]
+        self.tests.of(access)
+    }
+
+    /// Returns what the rights of a cached translation must be for it to serve an access as it is.
+    ///
+    /// A first write needs a walk that sets D. Missing rights need one too: the entry may have
+    /// been changed since, and processors look before they fault.
+    #[inline(always)]
+    pub(crate) fn cached_test(&self, access: Access) -> RightsTest {
+        self.cached_tests.of(access)
     }
 
     /// Returns whether a fetch's page fault says that it was one.
@@ -309,8 +330,13 @@ impl Control {
     fn settle_tests(&mut self) {
         for privilege in Privilege::ALL {
             for kind in AccessKind::ALL {
-                let test = self.derive_test(Access { kind, privilege });
-                self.tests.0[privilege as usize][kind as usize] = test;
+                let access = Access { kind, privilege };
+                let mut test = self.derive_test(access);
+                self.tests.set(access, test);
+                if kind == AccessKind::Write {
+                    test.need(Rights::DIRTY);
+                }
+                self.cached_tests.set(access, test);
             }
         }
     }
@@ -412,10 +438,10 @@ impl Control {
         } else {
             NoExecute::Reserved
         };
-        self.paging.global = if self.cr4.contains(Cr4::PAGE_GLOBAL) {
-            GlobalPages::Enabled
+        self.paging.kept = if self.cr4.contains(Cr4::PAGE_GLOBAL) {
+            KEPT
         } else {
-            GlobalPages::Ignored
+            ALWAYS_KEPT
         };
         self.paging.mode = if !self.is_paging() {
             Mode::Off

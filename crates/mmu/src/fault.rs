@@ -110,6 +110,17 @@ pub struct PageFault {
 }
 
 impl PageFault {
+    /// What stands where no page fault was raised yet.
+    pub(crate) const NONE_YET: Self = Self {
+        addr: LinearAddr::new(0),
+        access: Access {
+            kind: AccessKind::Read,
+            privilege: Privilege::User,
+        },
+        cause: FaultCause::NotPresent,
+        code: ErrorCode::empty(),
+    };
+
     pub(crate) fn new(
         addr: LinearAddr,
         access: Access,

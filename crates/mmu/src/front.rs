@@ -27,7 +27,7 @@ pub(crate) struct Line {
     pub(crate) read: u32,
     /// The tag of accesses that may write: rights, D, and nobody tracks writes to the frame.
     pub(crate) write: u32,
-    /// The frame's first byte as an offset into RAM.
+    /// The frame's first byte as an offset into physical memory, where RAM may have ended.
     pub(crate) base: u32,
     /// Where the model holds the translation.
     pub(crate) place: Place,
@@ -96,6 +96,19 @@ impl Front {
         for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {
             // One that may only be written to has no read tag, and the other way round.
             if (line.read | line.write) & !OFFSET_MASK == addr.bits() {
+                *line = EMPTY;
+            }
+        }
+    }
+
+    /// Clears the lines that stand for the page, which the model is known to hold at this place.
+    ///
+    /// Of the lines that can be the page's, one with its place is.
+    #[inline(always)]
+    pub(crate) fn clear_held(&mut self, page: PageNumber, place: Place) {
+        let addr = page.start();
+        for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {
+            if line.place == place {
                 *line = EMPTY;
             }
         }

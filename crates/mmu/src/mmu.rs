@@ -22,7 +22,7 @@ pub use config::{MmuConfig, MmuError};
 pub use saved::SavedMmu;
 
 use span::is_on_one_page;
-use translate::ram_addr;
+use translate::{Fetching, Reading, Writing, ram_addr};
 
 /// Where a store went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Mmu<O: Observer = NoObserver> {
     tracked: TrackedFrames,
     directory: DirectoryCache,
     statistics: Statistics,
+    /// The page fault of the access that was refused last.
+    fault: PageFault,
     observer: O,
 }
 
@@ -113,6 +115,7 @@ impl<O: Observer> Mmu<O> {
             tracked: TrackedFrames::new(mem.frame_count()),
             directory: DirectoryCache::new(config.tlb.directory_entries),
             statistics: Statistics::default(),
+            fault: PageFault::NONE_YET,
             observer,
             mem,
         })
@@ -149,6 +152,12 @@ impl<O: Observer> Mmu<O> {
         &mut self.observer
     }
 
+    /// Returns the page fault of the access that was refused last; before any, that of a read at
+    /// address zero.
+    pub fn last_fault(&self) -> PageFault {
+        self.fault
+    }
+
     /// Walks the tables for an address. Nothing is counted, marked or cached.
     pub fn walk(&self, addr: LinearAddr) -> Walk {
         walk(&self.mem, &self.control, addr)
@@ -173,7 +182,7 @@ impl<O: Observer> Mmu<O> {
         if !is_on_one_page::<T>(addr) {
             return self.read_crossing(addr, privilege);
         }
-        let frame = self.translate_read(addr, privilege)?;
+        let frame = self.translate_for::<Reading>(addr, privilege)?;
         Ok(self.mem.read(frame.byte(addr.page_offset())))
     }
 
@@ -212,7 +221,7 @@ impl<O: Observer> Mmu<O> {
         if !is_on_one_page::<T>(addr) {
             return self.write_crossing(addr, value, privilege);
         }
-        let frame = self.translate_write(addr, privilege)?;
+        let frame = self.translate_for::<Writing>(addr, privilege)?;
         self.mem.write(frame.byte(addr.page_offset()), value);
         Ok(if self.tracked.note(frame) {
             Stored::Tracked
@@ -320,7 +329,7 @@ impl<O: Observer> Mmu<O> {
             self.count_hit(line.place, addr, AccessKind::Fetch);
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
-        let frame = self.translate_fetch(addr, privilege)?;
+        let frame = self.translate_for::<Fetching>(addr, privilege)?;
         Ok(frame.byte(addr.page_offset()))
     }
 
@@ -367,7 +376,8 @@ impl<O: Observer> Mmu<O> {
             kind,
             addr,
         };
-        (held == tag(addr, privilege)).then_some(run)
+        let is_held = held == tag(addr, privilege) && self.mem.is_backed(at.frame());
+        is_held.then_some(run)
     }
 
     /// Counts `count` accesses to a page, as if they had been made one by one.
@@ -593,8 +603,9 @@ impl<O: Observer> Mmu<O> {
 
     /// Finds out whether the short way is open.
     fn settle_way(&mut self) {
+        let is_short = self.has_one_level && self.tlb.is_short();
         self.short_way = match self.control.paging().mode {
-            Mode::TwoLevel(tables) if self.has_one_level && self.tlb.is_short() => Some(tables),
+            Mode::TwoLevel(tables) if is_short && self.use_front == FrontArray::On => Some(tables),
             _ => None,
         };
     }

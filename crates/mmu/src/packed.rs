@@ -15,9 +15,19 @@ use crate::walk::Leaf;
 /// +--------+------+------------+-------------+
 /// ```
 ///
-/// The attributes are the [`Rights`] and, at their places in a page-table entry, PAT, PCD and PWT.
+/// The attributes are the [`Rights`] and, at their places in a page-table entry, PAT, PCD and PWT, and
+/// A if the entries of all levels have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Packed(u64);
+
+/// Returns what an access sets in the entry that maps the page.
+#[inline(always)]
+pub(crate) fn marks_of(kind: AccessKind) -> PteFlags {
+    match kind {
+        AccessKind::Write => PteFlags::ACCESSED | PteFlags::DIRTY,
+        AccessKind::Read | AccessKind::Fetch => PteFlags::ACCESSED,
+    }
+}
 
 const FRAME_MASK: u64 = 0xFFFF_FFFF;
 const ATTRIBUTES_SHIFT: u32 = 32;
@@ -98,13 +108,17 @@ impl Packed {
             | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
     }
 
-    /// Returns the translation after an access of this kind: a write has set D.
+    /// Returns whether the entries have every mark that an access of this kind sets.
+    #[inline(always)]
+    pub(crate) fn is_marked(self, kind: AccessKind) -> bool {
+        self.after(kind) == self
+    }
+
+    /// Returns the translation after an access of this kind: A is set, and by a write D.
     #[inline(always)]
     pub(crate) fn after(self, kind: AccessKind) -> Self {
-        match kind {
-            AccessKind::Write => Self(self.0 | u64::from(Rights::DIRTY.bits()) << ATTRIBUTES_SHIFT),
-            AccessKind::Read | AccessKind::Fetch => self,
-        }
+        let marks = u64::from(marks_of(kind).bits());
+        Self(self.0 | marks << ATTRIBUTES_SHIFT)
     }
 
     /// Returns what is held for the page's surroundings of this size: their first frame.

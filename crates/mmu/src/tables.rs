@@ -10,7 +10,7 @@
 use thiserror::Error;
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{GlobalPages, LargePages, Mode, Paging, TwoLevel, pdpt_of, read_pdptes};
+use crate::control::{KEPT, LargePages, Mode, Paging, TwoLevel, pdpt_of, read_pdptes};
 use crate::entry::{
     NoExecute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pte, PteFlags, SoftwareEntry,
 };
@@ -95,7 +95,7 @@ impl Root {
 const EDITED: Paging = Paging {
     mode: Mode::Off,
     physical_bits: crate::addr::MAX_PHYSICAL_BITS,
-    global: GlobalPages::Enabled,
+    kept: KEPT,
 };
 
 /// What the tables say of a page.

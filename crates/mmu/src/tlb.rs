@@ -459,16 +459,31 @@ impl Tlb {
 
     #[inline(always)]
     fn invalidate_small(&mut self, level: LevelId, page: PageNumber) {
-        let sets = &self.small_sets[level as usize];
+        let sets = self.small_sets[level as usize];
         if !sets.exist() {
             return;
         }
         let key = key_of(page.bits(), PageSize::Small);
-        if let Some(slot) = self.ways.find(*sets, page.bits(), key) {
-            self.ways.clear(slot);
-            if sets.keep_entry_times() {
-                self.arrays[self.for_small[level as usize]].forget(slot);
-            }
+        if let Some(slot) = self.ways.find(sets, page.bits(), key) {
+            self.clear_small(level, slot);
+        }
+    }
+
+    /// As [`Self::invalidate`], of one level on the short way; returns where the page was held.
+    #[inline(always)]
+    pub(crate) fn drop_small(&mut self, level: LevelId, page: PageNumber) -> Option<Place> {
+        let sets = self.small_sets[level as usize];
+        let key = key_of(page.bits(), PageSize::Small);
+        let slot = self.ways.find_in(sets.quad(page.bits()), key)?;
+        self.clear_small(level, slot);
+        Some(Place::new(slot, sets.touch()))
+    }
+
+    #[inline(always)]
+    fn clear_small(&mut self, level: LevelId, slot: usize) {
+        self.ways.clear(slot);
+        if self.small_sets[level as usize].keep_entry_times() {
+            self.arrays[self.for_small[level as usize]].forget(slot);
         }
     }
 
@@ -560,6 +575,12 @@ pub(crate) fn held_by(key: Key) -> Held {
     };
     let number = key >> KEY_SIZE_BITS;
     held_from(number * size.small_pages(), size)
+}
+
+/// Returns the page of a key that is known to name a small one.
+#[inline(always)]
+pub(crate) fn small_page(key: Key) -> PageNumber {
+    held_from(key >> KEY_SIZE_BITS, PageSize::Small).first
 }
 
 #[inline(always)]

@@ -4,7 +4,7 @@
 //! query or a report calls it as often as it likes.
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{Control, GlobalPages, LargePages, Mode, Paging, TwoLevel};
+use crate::control::{Control, LargePages, Mode, Paging, TwoLevel};
 use crate::entry::{
     Execute, NoExecute, PaeEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
 };
@@ -188,7 +188,7 @@ impl Trail {
     ) -> Result<Packed, FaultCause> {
         let table = pde.table().ok_or(FaultCause::NotPresent)?;
         let directory = pde.flags();
-        if directory.contains(PdeFlags::LARGE) && large == LargePages::Enabled {
+        if pde.bits() & large as u32 != 0 {
             if pde.large_has_reserved(paging.physical_bits) {
                 return Err(FaultCause::Reserved);
             }
@@ -341,12 +341,12 @@ impl Paging {
         table: PteFlags,
         execute: Execute,
     ) -> Packed {
-        let granted = directory.bits() & table.bits() & GRANTED;
+        let combined = directory.bits() & table.bits() & COMBINED;
         Packed::new(
             frame,
             PageSize::Small,
-            rights(granted, execute),
-            table & self.kept(),
+            rights(combined, execute),
+            table & self.kept,
         )
     }
 
@@ -357,32 +357,23 @@ impl Paging {
         Packed::new(
             FrameNumber::truncate(frame),
             size,
-            rights(bits & GRANTED, execute),
-            flags & self.kept(),
+            rights(bits & COMBINED, execute),
+            flags & self.kept,
         )
-    }
-
-    /// Returns the flags of a leaf that stand for themselves: what is said of the page as a whole.
-    #[inline(always)]
-    fn kept(&self) -> PteFlags {
-        let always = PteFlags::DIRTY
-            .union(PteFlags::PAT)
-            .union(PteFlags::CACHE_DISABLE)
-            .union(PteFlags::WRITE_THROUGH);
-        match self.global {
-            GlobalPages::Enabled => always.union(PteFlags::GLOBAL),
-            GlobalPages::Ignored => always,
-        }
     }
 }
 
-/// R/W and U/S: rights that the entries of all levels grant together. They lie at the same places
-/// in each.
-const GRANTED: u32 = PteFlags::WRITABLE.union(PteFlags::USER).bits();
+/// What the entries of all levels say together: R/W and U/S, which are rights, and A. They lie at
+/// the same places in each.
+const COMBINED: u32 = PteFlags::WRITABLE
+    .union(PteFlags::USER)
+    .union(PteFlags::ACCESSED)
+    .bits();
 
 const _: () = assert!(
     PdeFlags::WRITABLE.bits() == PteFlags::WRITABLE.bits()
         && PdeFlags::USER.bits() == PteFlags::USER.bits()
+        && PdeFlags::ACCESSED.bits() == PteFlags::ACCESSED.bits()
         && Rights::WRITABLE.bits() as u32 == PteFlags::WRITABLE.bits()
         && Rights::USER.bits() as u32 == PteFlags::USER.bits()
         && Rights::DIRTY.bits() as u32 == PteFlags::DIRTY.bits()
@@ -390,14 +381,14 @@ const _: () = assert!(
     "rights lie as in an entry"
 );
 
-/// Returns the rights of these granted bits.
+/// Returns the rights of these combined bits, with A left among them.
 #[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "granted bits are among the low 12"
+    reason = "combined bits are among the low 12"
 )]
-fn rights(granted: u32, execute: Execute) -> Rights {
-    let granted = Rights::from_bits_retain(granted as u16);
+fn rights(combined: u32, execute: Execute) -> Rights {
+    let granted = Rights::from_bits_retain(combined as u16);
     match execute {
         Execute::Allowed => granted,
         Execute::Never => granted | Rights::NO_EXECUTE,

@@ -1,23 +1,46 @@
 //! Translation, access by access: everything that a line of the front array does not answer.
 
+mod short;
+
 use super::{HitRun, Mmu};
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, NO_TAG, tag};
 use crate::observer::{DropCause, Observer};
-use crate::packed::Packed;
+use crate::packed::{Packed, marks_of};
 use crate::tlb::array::Key;
 use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
 use crate::walk::Trail;
 use crate::word::Word;
 
+pub(super) use short::{Fetching, Kind, Reading, Writing};
+
+/// The frame of an access that is allowed, or that it was refused: [`Mmu`] keeps the page fault.
+///
+/// In one register, however it is compiled, so that functions can end in others.
+#[derive(Clone, Copy, Debug)]
+struct Answer(u32);
+
+impl Answer {
+    /// No frame has this number.
+    const REFUSED: Self = Self(u32::MAX);
+
+    #[inline(always)]
+    fn allowed(frame: FrameNumber) -> Self {
+        Self(frame.bits())
+    }
+
+    /// Returns the frame, if the access is allowed.
+    #[inline(always)]
+    fn frame(self) -> Option<FrameNumber> {
+        (self.0 != Self::REFUSED.0).then_some(FrameNumber::from_whole(self.0))
+    }
+}
+
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
     /// Translates one access.
-    ///
-    /// The model is [`Self::translate_as`]; here it is compiled once for each kind of access, since
-    /// the kind decides much of what is to be done.
     #[inline(always)]
     pub(super) fn translate(
         &mut self,
@@ -25,113 +48,44 @@ impl<O: Observer> Mmu<O> {
         access: Access,
     ) -> Result<FrameNumber, PageFault> {
         match access.kind {
-            AccessKind::Read => self.translate_read(addr, access.privilege),
-            AccessKind::Write => self.translate_write(addr, access.privilege),
-            AccessKind::Fetch => self.translate_fetch(addr, access.privilege),
+            AccessKind::Read => self.translate_for::<Reading>(addr, access.privilege),
+            AccessKind::Write => self.translate_for::<Writing>(addr, access.privilege),
+            AccessKind::Fetch => self.translate_for::<Fetching>(addr, access.privilege),
         }
     }
 
-    #[inline(never)]
-    pub(super) fn translate_read(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Result<FrameNumber, PageFault> {
-        let kind = AccessKind::Read;
-        self.translate_as(addr, Access { kind, privilege })
-    }
-
-    #[inline(never)]
-    pub(super) fn translate_write(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Result<FrameNumber, PageFault> {
-        let kind = AccessKind::Write;
-        self.translate_as(addr, Access { kind, privilege })
-    }
-
-    #[inline(never)]
-    pub(super) fn translate_fetch(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Result<FrameNumber, PageFault> {
-        let kind = AccessKind::Fetch;
-        self.translate_as(addr, Access { kind, privilege })
-    }
-
-    /// The model itself, on the short way: two-level tables and a TLB of one level. Fills the front
-    /// array on the way.
-    ///
-    /// What happens often is done here, in registers; each rare turn is a function that finishes the
-    /// access on its own.
+    /// Translates one access of a kind that is known.
     #[inline(always)]
-    fn translate_as(&mut self, addr: LinearAddr, access: Access) -> Result<FrameNumber, PageFault> {
-        let Some(tables) = self.short_way else {
-            return self.translate_otherwise(addr, access);
-        };
-        let kind = access.kind;
-        let page = addr.page();
-        let level = self.tlb.first_level(kind);
-        let set = self.tlb.quad(level, page);
-        self.tlb.tick();
-        self.count_kind(kind);
-        let found = self.tlb.find_in(level, set, page);
-        self.observer
-            .look_up(level, addr, access.kind, found.is_some());
-        if let Some(found) = found {
-            return self.use_found(level, addr, access, found);
-        }
-        *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
+    pub(super) fn translate_for<K: Kind>(
+        &mut self,
+        addr: LinearAddr,
+        privilege: Privilege,
+    ) -> Result<FrameNumber, PageFault> {
+        let answer = self.translate_as::<K>(addr, privilege);
+        answer.frame().ok_or_else(|| self.fault())
+    }
 
-        let paging = self.control.paging();
-        let (trail, outcome) = Trail::descend_two_level(&self.mem, paging, tables, addr);
-        let leaf = match (outcome, trail.table) {
-            (Ok(leaf), Some(_)) => leaf,
-            (Ok(_), None) => return self.translate_missed(level, addr, access),
-            (Err(cause), _) => {
-                self.count_walk(addr, &trail);
-                return Err(self.refuse_missed(addr, access, cause));
-            }
-        };
-        self.count_walk(addr, &trail);
-        if !self.control.test(access).passes(leaf.attributes()) {
-            return Err(self.refuse_missed(addr, access, FaultCause::Protection));
-        }
-        self.mark(&trail, kind);
-        let leaf = leaf.after(kind);
-        let Some((place, displaced)) = self.tlb.replace_oldest(level, set, page, leaf) else {
-            return Ok(self.fill_and_remember(level, addr, access, leaf));
-        };
-        self.observer.fill(level, page.start());
-        if let Some(key) = displaced {
-            self.displace(level, key);
-        }
-        Ok(self.remember(addr, access, leaf, place))
+    /// Returns the page fault of the access that was just refused. A call, so that it comes in one
+    /// register instead of byte by byte.
+    #[cold]
+    #[inline(never)]
+    fn fault(&self) -> PageFault {
+        self.fault
     }
 
     /// Translates an access that the TLB has nothing for: any mode, any page size.
+    #[cold]
     #[inline(never)]
-    fn translate_missed(
-        &mut self,
-        level: LevelId,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    fn translate_missed(&mut self, level: LevelId, addr: LinearAddr, access: Access) -> Answer {
         match self.walk_for(addr, access) {
-            Ok(leaf) => Ok(self.fill_and_remember(level, addr, access, leaf)),
-            Err(cause) => Err(self.refuse(addr, access, cause)),
+            Ok(leaf) => self.fill_and_remember(level, addr, access, leaf),
+            Err(cause) => self.refuse(addr, access, cause),
         }
     }
 
     /// The model of everything: any mode, any levels, and a paging-structure cache.
     #[inline(never)]
-    fn translate_otherwise(
-        &mut self,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    fn translate_otherwise(&mut self, addr: LinearAddr, access: Access) -> Answer {
         if !self.control.is_paging() || !self.tlb.is_present() {
             return self.translate_without_tlb(addr, access);
         }
@@ -152,61 +106,53 @@ impl<O: Observer> Mmu<O> {
         level: LevelId,
         addr: LinearAddr,
         access: Access,
-    ) -> Option<Result<FrameNumber, PageFault>> {
+    ) -> Option<Answer> {
         self.tlb.tick();
         self.count_kind(access.kind);
         let found = self.tlb.find(level, addr.page());
         self.observer
             .look_up(level, addr, access.kind, found.is_some());
-        let Some(found) = found else {
+        let Some(Found { place, leaf }) = found else {
             let misses = &mut self.statistics.levels[level as usize].misses;
             *misses.of_mut(access.kind) += 1;
             return None;
         };
-        Some(self.use_found(level, addr, access, found))
+        Some(self.use_held(level, addr, access, place, leaf))
     }
 
     /// Uses what a first level holds of the page.
     #[inline(always)]
-    fn use_found(
+    fn use_held(
         &mut self,
         level: LevelId,
         addr: LinearAddr,
         access: Access,
-        Found { place, leaf }: Found,
-    ) -> Result<FrameNumber, PageFault> {
+        place: Place,
+        leaf: Packed,
+    ) -> Answer {
         // Quirk: stale-accessed
         self.tlb.touch(place);
         if !self.suffices(leaf.attributes(), access) {
             return self.rewalk(level, addr, access);
         }
-        Ok(self.remember(addr, access, leaf, place))
+        self.remember(addr, access, leaf, place)
     }
 
     #[inline(never)]
-    fn translate_without_tlb(
-        &mut self,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    fn translate_without_tlb(&mut self, addr: LinearAddr, access: Access) -> Answer {
         *self.statistics.accesses.of_mut(access.kind) += 1;
         if !self.control.is_paging() {
-            return Ok(FrameNumber::truncate(addr.page().bits()));
+            return Answer::allowed(FrameNumber::truncate(addr.page().bits()));
         }
         match self.walk_for(addr, access) {
-            Ok(leaf) => Ok(leaf.frame()),
-            Err(cause) => Err(self.refuse(addr, access, cause)),
+            Ok(leaf) => Answer::allowed(leaf.frame()),
+            Err(cause) => self.refuse(addr, access, cause),
         }
     }
 
     /// Asks the second level, then the tables, after a miss in the first.
     #[inline(never)]
-    fn look_up_second(
-        &mut self,
-        level: LevelId,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    fn look_up_second(&mut self, level: LevelId, addr: LinearAddr, access: Access) -> Answer {
         let page = addr.page();
         let found = self.tlb.find(LevelId::L2, page);
         self.observer
@@ -223,41 +169,30 @@ impl<O: Observer> Mmu<O> {
             *counts.misses.of_mut(access.kind) += 1;
             let leaf = match self.walk_for(addr, access) {
                 Ok(leaf) => leaf,
-                Err(cause) => return Err(self.refuse(addr, access, cause)),
+                Err(cause) => return self.refuse(addr, access, cause),
             };
             self.fill(LevelId::L2, page, leaf);
             leaf
         };
         let place = self.fill(level, page, leaf);
-        Ok(self.remember(addr, access, leaf, place))
+        self.remember(addr, access, leaf, place)
     }
 
     /// Returns whether a cached translation serves the access as it is.
-    ///
-    /// A first write needs a walk that sets D. Missing rights need one too: the entry may have
-    /// been changed since, and processors look before they fault.
     #[inline(always)]
     fn suffices(&self, rights: Rights, access: Access) -> bool {
-        let test = self.control.test(access);
-        match access.kind {
-            AccessKind::Write => test.with_dirty().passes(rights),
-            AccessKind::Read | AccessKind::Fetch => test.passes(rights),
-        }
+        self.control.cached_test(access).passes(rights)
     }
 
     /// Walks although a translation is cached, and brings what is cached up to date.
+    #[cold]
     #[inline(never)]
-    fn rewalk(
-        &mut self,
-        level: LevelId,
-        addr: LinearAddr,
-        access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    fn rewalk(&mut self, level: LevelId, addr: LinearAddr, access: Access) -> Answer {
         // Quirk: rewalk-before-fault
         self.statistics.rewalks += 1;
         let leaf = match self.walk_for(addr, access) {
             Ok(leaf) => leaf,
-            Err(cause) => return Err(self.refuse(addr, access, cause)),
+            Err(cause) => return self.refuse(addr, access, cause),
         };
         let page = addr.page();
         // Lines that stand for the old translation must not outlive it.
@@ -276,7 +211,7 @@ impl<O: Observer> Mmu<O> {
                 self.fill(level, page, leaf)
             }
         };
-        Ok(self.remember(addr, access, leaf, place))
+        self.remember(addr, access, leaf, place)
     }
 
     /// Walks, judges and marks; says why the access is refused, if it is.
@@ -312,37 +247,27 @@ impl<O: Observer> Mmu<O> {
     }
 
     /// Raises a page fault: what is cached of the page goes.
+    #[cold]
     #[inline(never)]
-    fn refuse(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
-        let fault = self.raise(addr, access, cause);
+    fn refuse(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> Answer {
         if self.directory.exists() {
             self.directory.forget(self.control.paging(), addr.page());
         }
         self.drop_page(addr.page());
-        fault
-    }
-
-    /// As [`Self::refuse`], on the short way behind a miss: what one level does not hold is not
-    /// cached at all.
-    #[inline(never)]
-    fn refuse_missed(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
-        if self.tlb.is_unified() {
-            self.raise(addr, access, cause)
-        } else {
-            self.refuse(addr, access, cause)
-        }
+        self.raise(addr, access, cause)
     }
 
     /// Makes a page fault, counts it, and loads CR2.
     #[inline(always)]
-    fn raise(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> PageFault {
+    fn raise(&mut self, addr: LinearAddr, access: Access, cause: FaultCause) -> Answer {
         let fault = PageFault::new(addr, access, cause, self.control.fetches());
         *self.statistics.faults_mut(cause).of_mut(access.kind) += 1;
         self.observer.fault(&fault);
         self.observer
             .drop_translations(DropCause::Faulted, Some(addr));
         self.control.set_cr2(addr);
-        fault
+        self.fault = fault;
+        Answer::REFUSED
     }
 
     #[inline(always)]
@@ -384,10 +309,7 @@ impl<O: Observer> Mmu<O> {
     /// itself, one word may serve as both entries.
     #[inline(always)]
     fn mark(&mut self, trail: &Trail, kind: AccessKind) {
-        let of_leaf = match kind {
-            AccessKind::Write => PteFlags::ACCESSED | PteFlags::DIRTY,
-            AccessKind::Read | AccessKind::Fetch => PteFlags::ACCESSED,
-        };
+        let of_leaf = marks_of(kind);
         let of_directory = match trail.table {
             Some(_) => PteFlags::ACCESSED,
             None => of_leaf,
@@ -427,7 +349,7 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         access: Access,
         leaf: Packed,
-    ) -> FrameNumber {
+    ) -> Answer {
         // Quirk: no-speculation
         let place = self.fill(level, addr.page(), leaf);
         self.remember(addr, access, leaf, place)
@@ -460,8 +382,7 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     fn displace(&mut self, level: LevelId, key: Key) {
         let held = held_by(key);
-        self.statistics.levels[level as usize].evictions += 1;
-        self.observer.evict(level, held.first.start());
+        self.count_displaced(level, held.first);
         if level != LevelId::L2 {
             match held.size {
                 PageSize::Small => self.front.clear_page(held.first),
@@ -470,9 +391,27 @@ impl<O: Observer> Mmu<O> {
         }
     }
 
+    #[inline(always)]
+    fn count_displaced(&mut self, level: LevelId, page: PageNumber) {
+        self.statistics.levels[level as usize].evictions += 1;
+        self.observer.evict(level, page.start());
+    }
+
     /// Drops the page from every level, with all lines that stand for it.
     #[inline(always)]
     pub(super) fn drop_page(&mut self, page: PageNumber) {
+        if self.short_way.is_some() && self.tlb.is_unified() {
+            // A line stands only for what the level holds.
+            if let Some(place) = self.tlb.drop_small(LevelId::L1Data, page) {
+                self.front.clear_held(page, place);
+            }
+            return;
+        }
+        self.drop_everywhere(page);
+    }
+
+    #[inline(never)]
+    fn drop_everywhere(&mut self, page: PageNumber) {
         self.drop_front(page);
         self.tlb.invalidate(page);
     }
@@ -489,20 +428,26 @@ impl<O: Observer> Mmu<O> {
     /// Remembers a translation in the front array, with the verdicts that hold until a setting
     /// changes, and returns its frame.
     #[inline(always)]
-    fn remember(
+    fn remember(&mut self, addr: LinearAddr, access: Access, leaf: Packed, place: Place) -> Answer {
+        let frame = leaf.frame();
+        if self.use_front == FrontArray::On
+            && let Some(base) = self.ram_base(frame)
+        {
+            self.set_line(addr, access, leaf, place, base);
+        }
+        Answer::allowed(frame)
+    }
+
+    /// Sets the line of a translation whose frame begins at `base`.
+    #[inline(always)]
+    fn set_line(
         &mut self,
         addr: LinearAddr,
         access: Access,
         leaf: Packed,
         place: Place,
-    ) -> FrameNumber {
-        let frame = leaf.frame();
-        let Some(base) = self.ram_base(frame) else {
-            return frame;
-        };
-        if self.use_front == FrontArray::Off {
-            return frame;
-        }
+        base: u32,
+    ) {
         let tag = tag(addr, access.privilege);
         let tag_if = |allowed: bool| if allowed { tag } else { NO_TAG };
         let allow = |kind| self.suffices(leaf.attributes(), Access { kind, ..access });
@@ -516,7 +461,7 @@ impl<O: Observer> Mmu<O> {
             self.front.set_fetch(addr, line);
         } else {
             let may_read = access.kind == AccessKind::Read || allow(AccessKind::Read);
-            let may_write = allow(AccessKind::Write) && !self.tracked.contains(frame);
+            let may_write = allow(AccessKind::Write) && !self.tracked.contains(leaf.frame());
             let line = Line {
                 read: tag_if(may_read),
                 write: tag_if(may_write),
@@ -525,7 +470,6 @@ impl<O: Observer> Mmu<O> {
             };
             self.front.set_data(addr, line);
         }
-        frame
     }
 
     /// Returns the frame's offset into RAM, if RAM is there.
