@@ -154,6 +154,9 @@ impl<O: Observer> Mmu<O> {
 
     /// Returns the page fault of the access that was refused last; before any, that of a read at
     /// address zero.
+    // A call, so that it comes in one register instead of byte by byte.
+    #[cold]
+    #[inline(never)]
     pub fn last_fault(&self) -> PageFault {
         self.fault
     }

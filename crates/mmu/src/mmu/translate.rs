@@ -62,15 +62,7 @@ impl<O: Observer> Mmu<O> {
         privilege: Privilege,
     ) -> Result<FrameNumber, PageFault> {
         let answer = self.translate_as::<K>(addr, privilege);
-        answer.frame().ok_or_else(|| self.fault())
-    }
-
-    /// Returns the page fault of the access that was just refused. A call, so that it comes in one
-    /// register instead of byte by byte.
-    #[cold]
-    #[inline(never)]
-    fn fault(&self) -> PageFault {
-        self.fault
+        answer.frame().ok_or_else(|| self.last_fault())
     }
 
     /// Translates an access that the TLB has nothing for: any mode, any page size.

@@ -95,12 +95,7 @@ impl<O: Observer> Mmu<O> {
 
     /// Goes on on the short way where A or D is to be set: walks anew, as nothing was counted yet.
     #[inline(never)]
-    fn mark_short<K: Kind>(
-        &mut self,
-        set: Quad,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Answer {
+    fn mark_short<K: Kind>(&mut self, set: Quad, addr: LinearAddr, privilege: Privilege) -> Answer {
         let access = K::by(privilege);
         let (trail, outcome) = Trail::descend(&self.mem, self.control.paging(), addr);
         self.count_walk(addr, &trail);
