@@ -2,7 +2,7 @@
 
 use crate::machine::{CODE, DATA, Machine};
 use pagefault_cpu::{Exit, NoObserver, Reg};
-use pagefault_mmu::PteFlags;
+use pagefault_mmu::{FrameNumber, PAGE_SIZE, PteFlags};
 
 #[test]
 fn rdtsc_counts_instructions() {
@@ -71,4 +71,38 @@ fn frames_that_fault_in_the_middle_are_there_in_part() {
         (popa.reg(Reg::Ebp), popa.reg(Reg::Esp)),
         (6, DATA + 4 * 0x1000 - 8)
     );
+}
+
+/// Each element by itself, and a page in one go: the TLB holds the page, and no memory stands behind it.
+#[test]
+fn a_page_without_ram_reads_as_ones_however_it_is_read() {
+    let mut machine = Machine::new(NoObserver);
+    let no_ram = FrameNumber::new(0xF_FFFF).unwrap();
+    machine.map(DATA, no_ram, PteFlags::WRITABLE);
+    // mov eax, [esi]; rep movsd; mov edi, DATA; mov ecx, 3; rep stosd; mov edx, [DATA]; int3
+    let code = [
+        &[0x8B, 0x06, 0xF3, 0xA5, 0xBF][..],
+        &DATA.to_le_bytes(),
+        &[0xB9, 3, 0, 0, 0, 0xF3, 0xAB, 0x8B, 0x15],
+        &DATA.to_le_bytes(),
+        &[0xCC],
+    ];
+    machine.load(CODE, &code.concat());
+    let copy = DATA + PAGE_SIZE;
+    for (reg, value) in [
+        (Reg::Esi, DATA),
+        (Reg::Edi, copy),
+        (Reg::Ecx, PAGE_SIZE / 4),
+    ] {
+        machine.cpu.registers_mut().set_gpr(reg, value);
+    }
+
+    machine.run(10);
+
+    assert_eq!(
+        (machine.reg(Reg::Eax), machine.reg(Reg::Edx)),
+        (u32::MAX, u32::MAX)
+    );
+    let copied = machine.mmu.mem().frame(machine.frame_of(copy)).unwrap();
+    assert!(copied.iter().all(|&byte| byte == 0xFF));
 }
