@@ -45,7 +45,7 @@ pub enum Excluded {
     /// byte they name, differs between processors (`whole-or-nothing` in `docs/QUIRKS.md`).
     Partial,
     /// MASKMOVQ and MASKMOVDQU where not all bytes can be written, with the alignment check or through
-    /// FS and GS: whether bytes that the mask leaves out fault is the processor's affair
+    /// CS, FS and GS: whether bytes that the mask leaves out fault is the processor's affair
     /// (`masked-stores` in `docs/QUIRKS.md`).
     MaskedStore,
     /// MOVUPS, MOVUPD and MOVDQU with the alignment check: whether they mind is the processor's affair.

@@ -127,8 +127,9 @@ fn can_store(stage: &Stage, insn: &Instruction, registers: &Registers) -> bool {
         _ => registers.gpr(Reg::Edi),
     };
     let is_checked = registers.eflags().contains(Eflags::ALIGNMENT_CHECK);
-    let is_flat = !matches!(insn.memory_segment(), Register::FS | Register::GS);
-    is_flat && !is_checked && stage.is_writable(edi) && stage.is_writable(edi.wrapping_add(LAST))
+    let segment = insn.memory_segment();
+    let is_data = matches!(segment, Register::DS | Register::ES | Register::SS);
+    is_data && !is_checked && stage.is_writable(edi) && stage.is_writable(edi.wrapping_add(LAST))
 }
 
 /// Whether a run has come to its end.
