@@ -242,14 +242,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         let mut at = first;
         let mut link = None;
         loop {
-            // A run that a fault has ended goes on where the one before did.
-            let known = self.cache.jump_target(at);
-            let id = match known.filter(|block| block.tail.is_none()) {
-                Some(block) => block.id,
-                None => match self.find(mmu, at) {
-                    Ok(id) => id,
-                    Err(fault) => return Ended::Exit(self.fetch_fault(fault)),
-                },
+            let id = match self.find(mmu, at) {
+                Ok(id) => id,
+                Err(fault) => return Ended::Exit(self.fetch_fault(fault)),
             };
             if self.cache.get(id).stride == Stride::Instruction {
                 let resume = Resume { at, left: None };
@@ -396,7 +391,18 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     /// # Errors
     ///
     /// The page fault of the second page, if the instruction at `at` continues there.
+    #[inline(always)]
     fn find(&mut self, mmu: &mut Mmu<O>, at: PhysAddr) -> Result<BlockId, PageFault> {
+        // A run that a fault has ended goes on where one did before.
+        match self.cache.jump_target(at) {
+            Some(block) if block.tail.is_none() => Ok(block.id),
+            _ => self.find_or_decode(mmu, at),
+        }
+    }
+
+    /// As [`Self::find`], of a block that lies on two pages or is not where the last jumps went.
+    #[inline(never)]
+    fn find_or_decode(&mut self, mmu: &mut Mmu<O>, at: PhysAddr) -> Result<BlockId, PageFault> {
         if let Some(id) = self.cache.find(at) {
             let Some(tail) = self.cache.get(id).tail else {
                 return Ok(id);
