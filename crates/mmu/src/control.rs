@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, PAGE_SHIFT, PhysAddr};
 use crate::entry::{NoExecute, PdeFlags, Pdpte, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FetchRights, Privilege};
+use crate::packed::marks_of;
 use crate::phys::PhysMemory;
 
 bitflags! {
@@ -297,10 +298,11 @@ impl Control {
         self.tests.of(access)
     }
 
-    /// Returns what the rights of a cached translation must be for it to serve an access as it is.
+    /// Returns what the attributes of a translation must be for it to serve an access as it is.
     ///
-    /// A first write needs a walk that sets D. Missing rights need one too: the entry may have
-    /// been changed since, and processors look before they fault.
+    /// A first use needs marks: every one A, and a write D. Missing rights of a cached translation
+    /// need a walk too: the entry may have been changed since, and processors look before they
+    /// fault.
     #[inline(always)]
     pub(crate) fn cached_test(&self, access: Access) -> RightsTest {
         self.cached_tests.of(access)
@@ -333,9 +335,7 @@ impl Control {
                 let access = Access { kind, privilege };
                 let mut test = self.derive_test(access);
                 self.tests.set(access, test);
-                if kind == AccessKind::Write {
-                    test.need(Rights::DIRTY);
-                }
+                test.need(attributes_of(marks_of(kind)));
                 self.cached_tests.set(access, test);
             }
         }
@@ -484,6 +484,15 @@ impl Control {
             None => Ok(pdptes),
         }
     }
+}
+
+/// Returns flags of an entry as they lie among the attributes of a translation.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the flags are the low 12 bits"
+)]
+fn attributes_of(flags: PteFlags) -> Rights {
+    Rights::from_bits_retain(flags.bits() as u16)
 }
 
 /// Returns the address of the PDPT that a CR3 names.

@@ -51,74 +51,103 @@ pub enum FrontArray {
     Off,
 }
 
+/// The lines of one index, side by side: whatever takes a translation away looks at both.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    data: Line,
+    fetch: Line,
+}
+
 /// The lines for data and for instructions.
 #[derive(Clone, Debug)]
 pub(crate) struct Front {
-    data: Box<[Line; LINES]>,
-    fetch: Box<[Line; LINES]>,
+    lines: Box<[Lines; LINES]>,
 }
 
 impl Front {
     pub(crate) fn new() -> Self {
+        let empty = Lines {
+            data: EMPTY,
+            fetch: EMPTY,
+        };
         Self {
-            data: Box::new([EMPTY; LINES]),
-            fetch: Box::new([EMPTY; LINES]),
+            lines: Box::new([empty; LINES]),
         }
     }
 
     #[inline(always)]
     pub(crate) fn data(&self, addr: LinearAddr) -> &Line {
-        &self.data[index(addr)]
+        &self.lines[index(addr)].data
     }
 
     #[inline(always)]
     pub(crate) fn fetch(&self, addr: LinearAddr) -> &Line {
-        &self.fetch[index(addr)]
+        &self.lines[index(addr)].fetch
     }
 
+    #[inline(always)]
     pub(crate) fn set_data(&mut self, addr: LinearAddr, line: Line) {
-        self.data[index(addr)] = line;
+        self.lines[index(addr)].data = line;
     }
 
+    #[inline(always)]
     pub(crate) fn set_fetch(&mut self, addr: LinearAddr, line: Line) {
-        self.fetch[index(addr)] = line;
+        self.lines[index(addr)].fetch = line;
     }
 
     pub(crate) fn clear(&mut self) {
-        self.data.fill(EMPTY);
-        self.fetch.fill(EMPTY);
+        for lines in self.lines.iter_mut() {
+            lines.data.clear();
+            lines.fetch.clear();
+        }
     }
 
     /// Clears the lines that stand for the page.
     #[inline(always)]
     pub(crate) fn clear_page(&mut self, page: PageNumber) {
         let addr = page.start();
-        for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {
+        for line in self.lines[index(addr)].both() {
             // One that may only be written to has no read tag, and the other way round.
             if (line.read | line.write) & !OFFSET_MASK == addr.bits() {
-                *line = EMPTY;
+                line.clear();
             }
         }
     }
 
     /// Clears the lines that stand for the page, which the model is known to hold at this place.
     ///
-    /// Of the lines that can be the page's, one with its place is.
+    /// Of the lines that can be the page's, one with its place is, or is clear.
     #[inline(always)]
     pub(crate) fn clear_held(&mut self, page: PageNumber, place: Place) {
-        let addr = page.start();
-        for line in [&mut self.data[index(addr)], &mut self.fetch[index(addr)]] {
+        for line in self.lines[index(page.start())].both() {
             if line.place == place {
-                *line = EMPTY;
+                line.clear();
             }
         }
     }
 
     /// Clears the write tags of the lines that stand for the frame at this offset into RAM.
     pub(crate) fn forbid_writes(&mut self, base: u32) {
-        for line in self.data.iter_mut().filter(|line| line.base == base) {
+        let data = self.lines.iter_mut().map(|lines| &mut lines.data);
+        for line in data.filter(|line| line.base == base) {
             line.write = NO_TAG;
         }
+    }
+}
+
+impl Lines {
+    #[inline(always)]
+    fn both(&mut self) -> [&mut Line; 2] {
+        [&mut self.data, &mut self.fetch]
+    }
+}
+
+impl Line {
+    /// Has the line stand for no page. The rest of it counts for nothing then.
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.read = NO_TAG;
+        self.write = NO_TAG;
     }
 }
 

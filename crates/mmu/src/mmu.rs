@@ -61,10 +61,10 @@ pub struct Mmu<O: Observer = NoObserver> {
     front: Front,
     tlb: Tlb,
     mem: PhysMemory,
-    /// Writes and fetches that were looked up; reads are the rest of the TLB's clock.
+    /// Writes and fetches that were looked up; reads are the rest of the TLB's look-ups.
     looked_up: ByKind,
-    /// The clock when the statistics were reset.
-    clock_at_reset: u64,
+    /// The TLB's look-ups when the statistics were reset.
+    look_ups_at_reset: u64,
     use_front: FrontArray,
     /// Whether the TLB is of one level, and there is no paging-structure cache.
     has_one_level: bool,
@@ -107,7 +107,7 @@ impl<O: Observer> Mmu<O> {
             front: Front::new(),
             tlb: Tlb::new(&config.tlb),
             looked_up: ByKind::default(),
-            clock_at_reset: 0,
+            look_ups_at_reset: 0,
             use_front: config.front,
             has_one_level: config.tlb.has_one_level(),
             short_way: None,
@@ -571,7 +571,7 @@ impl<O: Observer> Mmu<O> {
     pub fn statistics(&self) -> Statistics {
         let mut statistics = self.statistics;
         if self.tlb.is_present() {
-            let total = self.tlb.clock() - self.clock_at_reset;
+            let total = self.tlb.look_ups() - self.look_ups_at_reset;
             let ByKind {
                 writes, fetches, ..
             } = self.looked_up;
@@ -593,7 +593,7 @@ impl<O: Observer> Mmu<O> {
     pub fn reset_statistics(&mut self) {
         self.statistics = Statistics::default();
         self.looked_up = ByKind::default();
-        self.clock_at_reset = self.tlb.clock();
+        self.look_ups_at_reset = self.tlb.look_ups();
     }
 
     /// Takes new registers: verdicts and directory entries that were judged by the old ones go.

@@ -54,6 +54,18 @@ impl Packed {
         )
     }
 
+    /// Returns the translation of a word that was one.
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Returns the word.
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
     /// Returns the frame: of the addressed page, or of the first page in what the TLB holds.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
@@ -106,12 +118,6 @@ impl Packed {
         u8::from(flags.contains(PteFlags::PAT)) << 2
             | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1
             | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
-    }
-
-    /// Returns whether the entries have every mark that an access of this kind sets.
-    #[inline(always)]
-    pub(crate) fn is_marked(self, kind: AccessKind) -> bool {
-        self.after(kind) == self
     }
 
     /// Returns the translation after an access of this kind: A is set, and by a write D.

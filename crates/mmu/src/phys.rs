@@ -77,6 +77,15 @@ impl PhysMemory {
         self.load(at.bits()).unwrap_or(T::ALL_ONES)
     }
 
+    /// Returns the 32-bit entry at `at`, which is aligned; without RAM there it reads as ones.
+    #[inline(always)]
+    pub(crate) fn read_entry_32(&self, at: PhysAddr) -> u32 {
+        let (entries, _) = self.bytes.as_chunks();
+        let index = usize::try_from(at.bits() / size_of::<u32>() as u64);
+        let entry = index.ok().and_then(|index| entries.get(index));
+        entry.map_or(u32::ALL_ONES, |&bytes| u32::from_le_bytes(bytes))
+    }
+
     /// Writes the word at `at`; without RAM there, nothing happens.
     #[inline(always)]
     pub fn write<T: Word>(&mut self, at: PhysAddr, value: T) {

@@ -10,15 +10,17 @@ pub(crate) mod policy;
 pub mod presets;
 pub(crate) mod statistics;
 pub(crate) mod view;
+pub(crate) mod ways;
 
 use crate::addr::{LinearAddr, PAGE_SHIFT, PageNumber};
 use crate::entry::{PageSize, Rights};
 use crate::fault::AccessKind;
 use crate::mmu::MmuConfig;
 use crate::packed::Packed;
-use crate::tlb::array::{Array, Key, Quad, Sets, Touch, Ways};
+use crate::tlb::array::{Array, Sets, Touch};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
+use crate::tlb::ways::{Key, Quad, TICK, Ways};
 
 /// A level of the TLB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +135,7 @@ impl Place {
 }
 
 const _: () = assert!(
-    (MmuConfig::MAX_ARRAYS * LevelId::COUNT) as u64 * Ways::<()>::most_slots(Geometry::MAX_ENTRIES)
+    (MmuConfig::MAX_ARRAYS * LevelId::COUNT) as u64 * Ways::most_slots(Geometry::MAX_ENTRIES)
         < KEEPS_STATE as u64,
     "a slot has its bits"
 );
@@ -177,13 +179,13 @@ pub(crate) struct Held {
 #[derive(Clone, Debug)]
 pub(crate) struct Tlb {
     arrays: Vec<Array>,
-    ways: Ways<Packed>,
+    ways: Ways,
     /// The arrays of each level, as a range of `arrays`.
     levels: [std::ops::Range<usize>; LevelId::COUNT],
     /// The array of each level that takes small pages, and where it has them.
     for_small: [usize; LevelId::COUNT],
     small_sets: [Sets; LevelId::COUNT],
-    /// Advances with every look-up in a first level: the stamps of true LRU come from it.
+    /// Advances by a tick with every look-up in a first level: the stamps of true LRU come from it.
     clock: u64,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
     holds_large: bool,
@@ -194,13 +196,13 @@ pub(crate) struct Tlb {
 impl Tlb {
     pub(crate) fn new(config: &TlbConfig) -> Self {
         let mut arrays = Vec::new();
-        let mut ways = Ways::new();
+        let mut ways = Ways::default();
         let lists = [&config.data, &config.instruction, &config.second];
         let levels = lists.map(|list| {
             let first = arrays.len();
             arrays.extend(
                 list.iter()
-                    .map(|&geometry| ways.array(geometry, config.seed)),
+                    .map(|&geometry| Array::new(&mut ways, geometry, config.seed)),
             );
             first..arrays.len()
         });
@@ -255,20 +257,20 @@ impl Tlb {
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn clock(&self) -> u64 {
-        self.clock
+    /// Returns how many look-ups there were in first levels.
+    pub(crate) fn look_ups(&self) -> u64 {
+        self.clock / TICK
     }
 
     /// Counts a look-up in a first level.
     #[inline(always)]
     pub(crate) fn tick(&mut self) {
-        self.clock += 1;
+        self.clock += TICK;
     }
 
     /// Counts look-ups whose order among others no longer matters.
     pub(crate) fn advance(&mut self, count: u64) {
-        self.clock += count;
+        self.clock += count * TICK;
     }
 
     /// Notes a use of what the place holds, at the present time.
@@ -290,7 +292,7 @@ impl Tlb {
     /// keeps more than stamps.
     #[inline(always)]
     pub(crate) fn touch_stamp(&mut self, place: Place) -> Option<()> {
-        let time = self.clock + 1;
+        let time = self.clock + TICK;
         *self.ways.stamp_mut(place.stamp())? = time;
         self.clock = time;
         Some(())
@@ -326,7 +328,7 @@ impl Tlb {
     fn find_small(&self, sets: Sets, page: PageNumber) -> Option<Found> {
         let number = page.bits();
         let key = key_of(number, PageSize::Small);
-        let slot = self.ways.find(sets, number, key)?;
+        let slot = sets.find(&self.ways, number, key)?;
         Some(Found {
             place: Place::new(slot, sets.touch()),
             leaf: self.ways.payload(slot),
@@ -339,7 +341,9 @@ impl Tlb {
         let mut large = large.filter(|&size| held.contains(PageSizes::of(size)));
         large.find_map(|size| {
             let number = number_of(page, size);
-            let slot = self.ways.find(array.sets(), number, key_of(number, size))?;
+            let slot = array
+                .sets()
+                .find(&self.ways, number, key_of(number, size))?;
             Some(Found {
                 place: Place::new(slot, array.sets().touch()),
                 leaf: self.ways.payload(slot).of_page(page, size),
@@ -352,7 +356,7 @@ impl Tlb {
     pub(crate) fn is_short(&self) -> bool {
         let first_levels = [LevelId::L1Data, LevelId::L1Instruction].into_iter();
         let mut first_levels = first_levels.filter(|&level| self.has(level));
-        let are_quads = |level| self.small_sets[level as usize].are_quads();
+        let are_quads = |level| self.small_sets[level as usize].are_plain_quads();
         self.is_present() && !self.holds_large && first_levels.all(are_quads)
     }
 
@@ -464,7 +468,7 @@ impl Tlb {
             return;
         }
         let key = key_of(page.bits(), PageSize::Small);
-        if let Some(slot) = self.ways.find(sets, page.bits(), key) {
+        if let Some(slot) = sets.find(&self.ways, page.bits(), key) {
             self.clear_small(level, slot);
         }
     }

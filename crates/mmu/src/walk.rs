@@ -108,7 +108,7 @@ impl Trail {
     ) -> (Self, Result<Packed, FaultCause>) {
         let mut trail = Self::default();
         let at = tables.directory.entry_32(addr.directory_index());
-        let pde = Pde::from_bits(mem.read(at));
+        let pde = Pde::from_bits(mem.read_entry_32(at));
         trail.directory = Some(Step::new(Level::Directory, at, u64::from(pde.bits())));
         let outcome = trail.below_pde(mem, paging, addr, pde, tables.large);
         (trail, outcome)
@@ -197,7 +197,7 @@ impl Trail {
         }
 
         let at = table.entry_32(addr.table_index());
-        let pte = Pte::from_bits(mem.read(at));
+        let pte = Pte::from_bits(mem.read_entry_32(at));
         self.table = Some(Step::new(Level::Table, at, u64::from(pte.bits())));
         let frame = pte.frame().ok_or(FaultCause::NotPresent)?;
         Ok(paging.small_leaf(frame, directory, pte.flags(), Execute::Allowed))

@@ -13,7 +13,7 @@ use crate::tracked::TrackedFrames;
 pub struct SavedMmu {
     tlb: Tlb,
     looked_up: ByKind,
-    clock_at_reset: u64,
+    look_ups_at_reset: u64,
     control: Control,
     tracked: TrackedFrames,
     directory: DirectoryCache,
@@ -26,7 +26,7 @@ impl<O: Observer> Mmu<O> {
         SavedMmu {
             tlb: self.tlb.clone(),
             looked_up: self.looked_up,
-            clock_at_reset: self.clock_at_reset,
+            look_ups_at_reset: self.look_ups_at_reset,
             control: self.control.clone(),
             tracked: self.tracked.clone(),
             directory: self.directory.clone(),
@@ -38,7 +38,7 @@ impl<O: Observer> Mmu<O> {
     pub fn restore(&mut self, saved: &SavedMmu) {
         self.tlb = saved.tlb.clone();
         self.looked_up = saved.looked_up;
-        self.clock_at_reset = saved.clock_at_reset;
+        self.look_ups_at_reset = saved.look_ups_at_reset;
         self.control = saved.control.clone();
         self.tracked = saved.tracked.clone();
         self.directory = saved.directory.clone();

@@ -9,7 +9,7 @@ use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, NO_TAG, tag};
 use crate::observer::{DropCause, Observer};
 use crate::packed::{Packed, marks_of};
-use crate::tlb::array::Key;
+use crate::tlb::ways::Key;
 use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
 use crate::walk::Trail;
 use crate::word::Word;
@@ -474,7 +474,7 @@ impl<O: Observer> Mmu<O> {
     fn count_kind(&mut self, kind: AccessKind) {
         if O::COUNTING {
             match kind {
-                // What the clock counts beyond writes and fetches.
+                // What the TLB counts beyond writes and fetches.
                 AccessKind::Read => {}
                 AccessKind::Write => self.looked_up.writes += 1,
                 AccessKind::Fetch => self.looked_up.fetches += 1,

@@ -1,141 +1,12 @@
 //! One set-associative array of translations, with exact replacement state.
 
+use crate::packed::Packed;
 use crate::tlb::geometry::{Geometry, Index};
 use crate::tlb::policy::Policy;
+use crate::tlb::ways::{Key, QUAD, Quad, ROW, Ways, slot_of, way_at};
 
-/// A key of an array: a page number and, with it, whatever tells pages of different sizes apart.
-///
-/// Zero is no key: it marks an invalid way.
-pub(crate) type Key = u32;
-
-/// Ways that are looked at together.
-const QUAD: usize = 4;
-
-/// What an invalid way holds.
-const INVALID: Key = 0;
-
-/// The stamp of a way that fills a quad and is none of the array's: it never makes room.
-const PADDING: u64 = u64::MAX;
-
-/// The ways of all arrays: what a look-up compares, what a hit stamps and what it answers lie each
-/// in a row of their own. A set begins on a quad.
-#[derive(Clone, Debug)]
-pub(crate) struct Ways<P> {
-    keys: Vec<[Key; QUAD]>,
-    /// When a way was last used, by the caller's clock: exact LRU order. 0 while it is invalid,
-    /// which is before any use. Policies that keep no stamps let hits write here all the same.
-    stamps: Vec<[u64; QUAD]>,
-    payloads: Vec<[P; QUAD]>,
-}
-
-impl<P> Ways<P> {
-    /// Returns how many slots an array of so many entries takes at most.
-    pub(crate) const fn most_slots(entries: u32) -> u64 {
-        entries as u64 * QUAD as u64
-    }
-}
-
-impl<P: Copy + Default> Ways<P> {
-    pub(crate) fn new() -> Self {
-        Self {
-            keys: Vec::new(),
-            stamps: Vec::new(),
-            payloads: Vec::new(),
-        }
-    }
-
-    /// Returns an array whose ways follow those that there are.
-    pub(crate) fn array(&mut self, geometry: Geometry, seed: u64) -> Array {
-        let sets = Sets::new(geometry, self.keys.len());
-        let len = self.keys.len() + geometry.sets() as usize * sets.quads as usize;
-        self.keys.resize(len, [INVALID; QUAD]);
-        self.stamps.resize(len, [PADDING; QUAD]);
-        self.payloads.resize(len, [P::default(); QUAD]);
-        let mut array = Array::new(geometry, sets, seed);
-        array.reset(self);
-        array
-    }
-
-    /// Returns the slot in the set of the page number that holds the key.
-    #[inline(always)]
-    pub(crate) fn find(&self, sets: Sets, number: u32, key: Key) -> Option<usize> {
-        let first = sets.first_quad(number);
-        if sets.quads == 1 {
-            let way = position(self.keys.get(first)?, key)?;
-            return Some(first * QUAD + way);
-        }
-        self.find_in_quads(first, sets.quads, key)
-    }
-
-    #[inline(never)]
-    fn find_in_quads(&self, first: usize, quads: u32, key: Key) -> Option<usize> {
-        let set = self.keys.get(first..first + quads as usize)?;
-        let way = set.as_flattened().iter().position(|&held| held == key)?;
-        Some(first * QUAD + way)
-    }
-
-    /// As [`Self::find`], in a set of one quad.
-    #[inline(always)]
-    pub(crate) fn find_in(&self, set: Quad, key: Key) -> Option<usize> {
-        let way = position(self.keys.get(set.0)?, key)?;
-        Some(set.0 * QUAD + way)
-    }
-
-    /// Puts a translation in the way of the quad that was not used for the longest time, and
-    /// returns the slot, and the key that was displaced. The quad must be a set in which stamps
-    /// decide.
-    #[inline(always)]
-    pub(crate) fn replace_oldest(
-        &mut self,
-        set: Quad,
-        key: Key,
-        payload: P,
-        clock: u64,
-    ) -> Option<(usize, Option<Key>)> {
-        let keys = self.keys.get_mut(set.0)?;
-        let stamps = self.stamps.get_mut(set.0)?;
-        let payloads = self.payloads.get_mut(set.0)?;
-        let way = oldest_of_quad(stamps);
-        let old = std::mem::replace(&mut keys[way], key);
-        stamps[way] = clock;
-        payloads[way] = payload;
-        Some((set.0 * QUAD + way, (old != INVALID).then_some(old)))
-    }
-
-    #[inline(always)]
-    pub(crate) fn payload(&self, slot: usize) -> P {
-        self.payloads
-            .as_flattened()
-            .get(slot)
-            .copied()
-            .unwrap_or_default()
-    }
-
-    #[inline]
-    pub(crate) fn set_payload(&mut self, slot: usize, payload: P) {
-        self.payloads.as_flattened_mut()[slot] = payload;
-    }
-
-    /// Returns where the time of the slot's last use is kept, or `None` past the last slot.
-    #[inline(always)]
-    pub(crate) fn stamp_mut(&mut self, slot: usize) -> Option<&mut u64> {
-        self.stamps.as_flattened_mut().get_mut(slot)
-    }
-
-    /// Drops what the slot holds; the replacement state of its set stays.
-    #[inline(always)]
-    pub(crate) fn clear(&mut self, slot: usize) {
-        let (quad, way) = (slot / QUAD, slot % QUAD);
-        if let (Some(keys), Some(stamps)) = (self.keys.get_mut(quad), self.stamps.get_mut(quad)) {
-            keys[way] = INVALID;
-            stamps[way] = 0;
-        }
-    }
-}
-
-/// A set of no more ways than are looked at together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quad(usize);
+/// Shifts every page number out of sight.
+const NO_FOLD: u32 = u32::BITS - 1;
 
 /// How a page number selects a set, as a run of quads among those of all arrays.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +56,7 @@ impl Sets {
             },
             mask: geometry.sets() - 1,
             fold_shift: match geometry.index() {
-                Index::LowBits => u32::BITS - 1,
+                Index::LowBits => NO_FOLD,
                 Index::XorFold => geometry.sets().trailing_zeros(),
             },
             touch: match geometry.policy() {
@@ -216,16 +87,25 @@ impl Sets {
         (self.base + (number & self.mask) * self.quads) as usize
     }
 
-    /// Returns whether each is one quad.
-    pub(crate) fn are_quads(self) -> bool {
-        self.quads == 1
+    /// Returns whether each is one quad, which the low bits of a page number select.
+    pub(crate) fn are_plain_quads(self) -> bool {
+        self.quads == 1 && self.fold_shift == NO_FOLD
     }
 
-    /// Returns the set of the page number, where each is one quad.
+    /// Returns the set of the page number, where sets are plain quads.
     #[inline(always)]
     pub(crate) fn quad(self, number: u32) -> Quad {
-        let number = number ^ (number >> self.fold_shift);
         Quad((self.base + (number & self.mask)) as usize)
+    }
+
+    /// Returns the slot in the set of the page number that holds the key.
+    #[inline(always)]
+    pub(crate) fn find(self, ways: &Ways, number: u32, key: Key) -> Option<usize> {
+        let first = self.first_quad(number);
+        if self.quads == 1 {
+            return ways.find_in(Quad(first), key);
+        }
+        ways.find_in_quads(first, self.quads, key)
     }
 
     /// Returns what a hit changes.
@@ -292,13 +172,17 @@ pub(crate) struct Array {
 }
 
 impl Array {
-    fn new(geometry: Geometry, sets: Sets, seed: u64) -> Self {
-        let slots = geometry.sets() as usize * sets.quads as usize * QUAD;
+    /// Returns an array whose ways follow those that there are.
+    pub(crate) fn new(ways: &mut Ways, geometry: Geometry, seed: u64) -> Self {
+        let sets = Sets::new(geometry, ways.quads());
+        let quads = geometry.sets() as usize * sets.quads as usize;
+        ways.add_quads(quads);
+        let slots = quads * ROW;
         let entered = match geometry.policy() {
             Policy::Fifo => vec![0; slots],
             _ => Vec::new(),
         };
-        Self {
+        let mut array = Self {
             geometry,
             sets,
             states: vec![0; geometry.sets() as usize],
@@ -306,7 +190,9 @@ impl Array {
             entered,
             // The generator must not stand at 0, which it would never leave.
             random: seed | 1 << 63,
-        }
+        };
+        array.reset(ways);
+        array
     }
 
     pub(crate) fn geometry(&self) -> Geometry {
@@ -321,28 +207,22 @@ impl Array {
 
     /// Returns the first slot.
     pub(crate) fn base(&self) -> usize {
-        self.sets.base as usize * QUAD
+        slot_of(self.sets.base as usize, 0)
     }
 
     /// Returns the set and the way of a slot.
     #[expect(clippy::cast_possible_truncation, reason = "at most 2^16 entries")]
     pub(crate) fn set_and_way(&self, slot: usize) -> (u32, u32) {
-        let in_array = (slot - self.base()) as u32;
-        let in_set = self.sets.quads * QUAD as u32;
-        (in_array / in_set, in_array % in_set)
+        let in_array = slot - self.base();
+        let in_set = self.sets.quads as usize * ROW;
+        ((in_array / in_set) as u32, way_at(in_array % in_set) as u32)
     }
 
     /// Returns the slots, set by set, without those that fill up quads.
     fn slots(&self) -> impl Iterator<Item = usize> + use<> {
-        let (base, sets) = (self.base(), self.geometry.sets() as usize);
-        let (in_set, ways) = (
-            self.sets.quads as usize * QUAD,
-            self.geometry.ways() as usize,
-        );
-        (0..sets).flat_map(move |set| {
-            let first = base + set * in_set;
-            first..first + ways
-        })
+        let (base, quads) = (self.sets.base as usize, self.sets.quads as usize);
+        let (sets, ways) = (self.geometry.sets() as usize, self.geometry.ways() as usize);
+        (0..sets).flat_map(move |set| (0..ways).map(move |way| slot_of(base + set * quads, way)))
     }
 
     /// Notes a use of the slot in the state of its set.
@@ -358,44 +238,41 @@ impl Array {
     }
 
     /// Puts a translation in, which is not there yet; returns where, and whose key it displaced.
-    pub(crate) fn fill<P: Copy + Default>(
+    pub(crate) fn fill(
         &mut self,
-        ways: &mut Ways<P>,
+        ways: &mut Ways,
         number: u32,
         key: Key,
-        payload: P,
+        payload: Packed,
         clock: u64,
     ) -> (usize, Option<Key>) {
         let slot = self.make_room(ways, self.sets.first_quad(number), clock);
-        let (quad, way) = (slot / QUAD, slot % QUAD);
-        let old = std::mem::replace(&mut ways.keys[quad][way], key);
-        ways.stamps[quad][way] = clock;
-        ways.payloads[quad][way] = payload;
-        (slot, (old != INVALID).then_some(old))
+        (slot, ways.replace(slot, key, payload, clock))
     }
 
     /// Returns the slot that makes room by any policy, in the set that begins at this quad, and
     /// notes that it is used.
-    fn make_room<P>(&mut self, ways: &Ways<P>, quad: usize, clock: u64) -> usize {
-        let first = quad * QUAD;
+    fn make_room(&mut self, ways: &Ways, quad: usize, clock: u64) -> usize {
         let policy = self.geometry.policy();
-        let in_set = first..first + self.geometry.ways() as usize;
+        let in_set = 0..self.geometry.ways() as usize;
+        let slots = in_set.clone().map(|way| slot_of(quad, way));
         let way = match policy {
-            Policy::Lru => oldest(&ways.stamps.as_flattened()[in_set]),
+            Policy::Lru => oldest(slots.map(|slot| ways.stamp(slot))),
             Policy::Fifo => {
                 let base = self.base();
-                oldest(&self.entered[in_set.start - base..in_set.end - base])
+                oldest(slots.map(|slot| self.entered[slot - base]))
             }
             _ => {
-                let keys = &ways.keys.as_flattened()[in_set];
-                let invalid = keys.iter().position(|&key| key == INVALID);
+                let invalid = slots
+                    .map(|slot| ways.key(slot))
+                    .position(|key| key.is_none());
                 match invalid.filter(|_| policy.prefers_invalid()) {
                     Some(way) => way,
-                    None => self.pointed(first, policy),
+                    None => self.pointed(slot_of(quad, 0), policy),
                 }
             }
         };
-        let slot = first + way;
+        let slot = slot_of(quad, way);
         match self.sets.touch {
             Touch::State => self.touch_state(slot),
             Touch::Stamp => {
@@ -428,15 +305,16 @@ impl Array {
     }
 
     /// Drops the translations of which `drop` says so.
-    pub(crate) fn clear_where<P: Copy + Default>(
+    pub(crate) fn clear_where(
         &mut self,
-        ways: &mut Ways<P>,
-        mut drop: impl FnMut(Key, &P) -> bool,
+        ways: &mut Ways,
+        mut drop: impl FnMut(Key, Packed) -> bool,
     ) {
         for slot in self.slots() {
-            let (quad, way) = (slot / QUAD, slot % QUAD);
-            let key = ways.keys[quad][way];
-            if key != INVALID && drop(key, &ways.payloads[quad][way]) {
+            if ways
+                .key(slot)
+                .is_some_and(|key| drop(key, ways.payload(slot)))
+            {
                 ways.clear(slot);
                 self.forget(slot);
             }
@@ -444,71 +322,44 @@ impl Array {
     }
 
     /// Empties the array and resets its replacement state.
-    pub(crate) fn reset<P: Copy + Default>(&mut self, ways: &mut Ways<P>) {
+    pub(crate) fn reset(&mut self, ways: &mut Ways) {
         self.slots().for_each(|slot| ways.clear(slot));
         self.entered.fill(0);
         self.states.fill(0);
     }
 
     /// Returns how many ways of the slot's set were used (FIFO: filled) later, where that is known.
-    pub(crate) fn age<P>(&self, ways: &Ways<P>, slot: usize) -> Option<u32> {
+    pub(crate) fn age(&self, ways: &Ways, slot: usize) -> Option<u32> {
         let (base, (_, way)) = (self.base(), self.set_and_way(slot));
         let time = |slot: usize| match self.geometry.policy() {
-            Policy::Lru => Some(ways.stamps.as_flattened()[slot]),
+            Policy::Lru => Some(ways.stamp(slot)),
             Policy::Fifo => Some(self.entered[slot - base]),
             _ => None,
         };
         let own = time(slot)?;
         // An invalid way has the earliest time of all.
-        let first = slot - way as usize;
-        let mut others = first..first + self.geometry.ways() as usize;
+        let first = (slot - slot_of(0, way as usize)) / ROW;
+        let mut others = (0..self.geometry.ways() as usize).map(|way| slot_of(first, way));
         let later = |count, other| Some(count + u32::from(time(other)? > own));
         others.try_fold(0, later)
     }
 
     /// Returns the keys and payloads that are valid, by slot.
-    pub(crate) fn iter<'a, P: Copy>(
+    pub(crate) fn iter<'a>(
         &self,
-        ways: &'a Ways<P>,
-    ) -> impl Iterator<Item = (usize, Key, P)> + 'a {
-        self.slots().filter_map(|slot| {
-            let (quad, way) = (slot / QUAD, slot % QUAD);
-            let key = ways.keys[quad][way];
-            (key != INVALID).then_some((slot, key, ways.payloads[quad][way]))
-        })
+        ways: &'a Ways,
+    ) -> impl Iterator<Item = (usize, Key, Packed)> + 'a {
+        let entry = |slot| Some((slot, ways.key(slot)?, ways.payload(slot)));
+        self.slots().filter_map(entry)
     }
-}
-
-/// Returns which of the ways holds the key.
-#[inline(always)]
-fn position(ways: &[Key; QUAD], key: Key) -> Option<usize> {
-    // All are compared at once: a loop that stops at the first takes a branch for each.
-    let found = ways.map(|held| held == key);
-    found.contains(&true).then(|| {
-        let [first, second, third, _] = found;
-        match (first, second, third) {
-            (true, ..) => 0,
-            (_, true, _) => 1,
-            (.., true) => 2,
-            _ => 3,
-        }
-    })
-}
-
-/// As [`oldest`], by pairs.
-#[inline(always)]
-fn oldest_of_quad(&[first, second, third, fourth]: &[u64; QUAD]) -> usize {
-    let (low, low_stamp) = (usize::from(second < first), first.min(second));
-    let (high, high_stamp) = (2 + usize::from(fourth < third), third.min(fourth));
-    if high_stamp < low_stamp { high } else { low }
 }
 
 /// Returns the way with the smallest stamp: the lowest invalid one, if there is one.
 #[inline(always)]
-fn oldest(stamps: &[u64]) -> usize {
+fn oldest(stamps: impl Iterator<Item = u64>) -> usize {
     let mut oldest = 0;
     let mut least = u64::MAX;
-    for (way, &stamp) in stamps.iter().enumerate() {
+    for (way, stamp) in stamps.enumerate() {
         if stamp < least {
             (oldest, least) = (way, stamp);
         }
@@ -528,20 +379,21 @@ fn next_random(mut x: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::tlb::geometry::Index;
+    use crate::tlb::ways::TICK;
 
     /// Runs a stream of page numbers through an array and returns the misses.
     fn misses(geometry: Geometry, pages: impl Iterator<Item = u32>) -> u64 {
-        let mut ways = Ways::<()>::new();
-        let mut array = ways.array(geometry, 1);
+        let mut ways = Ways::default();
+        let mut array = Array::new(&mut ways, geometry, 1);
         let mut misses = 0;
         for (clock, page) in pages.enumerate() {
-            let (key, clock) = (page << 1 | 1, clock as u64 + 1);
-            match (ways.find(array.sets(), page, key), array.sets().touch()) {
+            let (key, clock) = (page << 1 | 1, (clock as u64 + 1) * TICK);
+            match (array.sets().find(&ways, page, key), array.sets().touch()) {
                 (Some(slot), Touch::Stamp) => *ways.stamp_mut(slot).unwrap() = clock,
                 (Some(slot), Touch::State) => array.touch_state(slot),
                 (None, _) => {
                     misses += 1;
-                    array.fill(&mut ways, page, key, (), clock);
+                    array.fill(&mut ways, page, key, Packed::default(), clock);
                 }
             }
         }

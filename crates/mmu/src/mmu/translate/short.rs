@@ -11,7 +11,7 @@ use crate::fault::{Access, AccessKind, FaultCause, Privilege};
 use crate::mmu::Mmu;
 use crate::observer::Observer;
 use crate::packed::Packed;
-use crate::tlb::array::Quad;
+use crate::tlb::ways::Quad;
 use crate::tlb::{Place, small_page};
 use crate::walk::Trail;
 
@@ -82,12 +82,12 @@ impl<O: Observer> Mmu<O> {
                 return self.refuse_missed::<K>(addr, privilege, cause);
             }
         };
-        if !self.control.test(access).passes(leaf.attributes()) {
+        if !self.suffices(leaf.attributes(), access) {
+            if self.control.test(access).passes(leaf.attributes()) {
+                return self.mark_short::<K>(set, addr, privilege);
+            }
             self.count_walk(addr, &trail);
             return self.refuse_missed::<K>(addr, privilege, FaultCause::Protection);
-        }
-        if !leaf.is_marked(kind) {
-            return self.mark_short::<K>(set, addr, privilege);
         }
         self.count_walk(addr, &trail);
         self.fill_short::<K>(set, addr, privilege, leaf)
