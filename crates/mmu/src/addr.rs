@@ -98,6 +98,12 @@ impl PhysAddr {
         self.0
     }
 
+    /// Returns the address of a number that was one's.
+    #[inline(always)]
+    pub(crate) const fn from_whole(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Returns the frame that holds the addressed byte.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "40 bits less 12 fit in 32")]
@@ -195,12 +201,6 @@ impl FrameNumber {
     #[inline(always)]
     pub(crate) const fn entry_pae(self, index: u32) -> PhysAddr {
         self.byte((index & (ENTRIES_PAE - 1)) * 8)
-    }
-
-    /// Returns the frame of a number that was one's.
-    #[inline(always)]
-    pub(crate) const fn from_whole(number: u32) -> Self {
-        Self(number)
     }
 
     /// Returns the frame whose number is the low 28 bits of `number`.

@@ -3,7 +3,9 @@
 use bitflags::bitflags;
 use thiserror::Error;
 
-use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, PAGE_SHIFT, PhysAddr};
+use crate::addr::{
+    FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, OFFSET_MASK, PAGE_SHIFT, PhysAddr,
+};
 use crate::entry::{NoExecute, PdeFlags, Pdpte, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FetchRights, Privilege};
 use crate::packed::marks_of;
@@ -171,9 +173,9 @@ impl RightsTests {
 pub(crate) struct Paging {
     pub(crate) mode: Mode,
     pub(crate) physical_bits: u32,
-    /// The flags of a leaf that stand for themselves: what is said of the page as a whole. G is
-    /// among them with CR4.PGE=1.
-    pub(crate) kept: PteFlags,
+    /// The bits of a leaf that stand for themselves: its frame, as 32 bits tell it, and the flags
+    /// that speak of the page as a whole. G is among them with CR4.PGE=1.
+    pub(crate) kept: u32,
 }
 
 /// The paging mode with its root.
@@ -204,13 +206,15 @@ pub(crate) enum LargePages {
     Enabled = PdeFlags::LARGE.bits(),
 }
 
-/// The flags of a leaf that stand for themselves whatever the settings.
-const ALWAYS_KEPT: PteFlags = PteFlags::DIRTY
-    .union(PteFlags::PAT)
-    .union(PteFlags::CACHE_DISABLE)
-    .union(PteFlags::WRITE_THROUGH);
+/// The bits of a leaf that stand for themselves whatever the settings.
+const ALWAYS_KEPT: u32 = !OFFSET_MASK
+    | PteFlags::DIRTY
+        .union(PteFlags::PAT)
+        .union(PteFlags::CACHE_DISABLE)
+        .union(PteFlags::WRITE_THROUGH)
+        .bits();
 /// Those that do where pages may be global.
-pub(crate) const KEPT: PteFlags = ALWAYS_KEPT.union(PteFlags::GLOBAL);
+pub(crate) const KEPT: u32 = ALWAYS_KEPT | PteFlags::GLOBAL.bits();
 
 /// Selects the PDPT's address in CR3: bits 31:5.
 const CR3_PDPT_MASK: u32 = !0x1F;

@@ -7,6 +7,7 @@
 use bitflags::bitflags;
 
 use crate::addr::{FrameNumber, PAGE_SHIFT};
+use crate::control::LargePages;
 
 /// Selects the frame bits of a 32-bit entry that maps a small page or names a table.
 pub(crate) const FRAME_MASK: u32 = 0xFFFF_F000;
@@ -89,7 +90,7 @@ const _: () = assert!(
 bitflags! {
     /// What a translation allows: the entries of all levels combined.
     ///
-    /// The bits lie as they do in the low half of an entry.
+    /// The bits lie as they do in the low 12 of an entry; XD has one that software may use there.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Rights: u16 {
         /// R/W is set in every entry.
@@ -101,7 +102,7 @@ bitflags! {
         /// G is set in the leaf, and CR4.PGE=1.
         const GLOBAL = 1 << 8;
         /// XD is set in one entry (PAE with EFER.NXE=1 only).
-        const NO_EXECUTE = 1 << 15;
+        const NO_EXECUTE = 1 << 9;
     }
 }
 
@@ -207,6 +208,12 @@ impl Pde {
         self.flags()
             .contains(PdeFlags::PRESENT)
             .then(|| FrameNumber::truncate(self.0 >> PAGE_SHIFT))
+    }
+
+    /// Returns whether the entry, if it is present, maps a 4 MiB page.
+    #[inline(always)]
+    pub(crate) fn is_large(self, large: LargePages) -> bool {
+        self.0 & large as u32 != 0
     }
 
     /// Returns the first frame of the 4 MiB page that the entry maps.

@@ -185,8 +185,8 @@ impl<O: Observer> Mmu<O> {
         if !is_on_one_page::<T>(addr) {
             return self.read_crossing(addr, privilege);
         }
-        let frame = self.translate_for::<Reading>(addr, privilege)?;
-        Ok(self.mem.read(frame.byte(addr.page_offset())))
+        let at = self.translate_for::<Reading>(addr, privilege)?;
+        Ok(self.mem.read(at))
     }
 
     /// Reads a word if that is a hit that needs nothing but to be counted; otherwise does nothing.
@@ -224,9 +224,9 @@ impl<O: Observer> Mmu<O> {
         if !is_on_one_page::<T>(addr) {
             return self.write_crossing(addr, value, privilege);
         }
-        let frame = self.translate_for::<Writing>(addr, privilege)?;
-        self.mem.write(frame.byte(addr.page_offset()), value);
-        Ok(if self.tracked.note(frame) {
+        let at = self.translate_for::<Writing>(addr, privilege)?;
+        self.mem.write(at, value);
+        Ok(if self.tracked.note(at.frame()) {
             Stored::Tracked
         } else {
             Stored::Plain
@@ -332,8 +332,7 @@ impl<O: Observer> Mmu<O> {
             self.count_hit(line.place, addr, AccessKind::Fetch);
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
-        let frame = self.translate_for::<Fetching>(addr, privilege)?;
-        Ok(frame.byte(addr.page_offset()))
+        self.translate_for::<Fetching>(addr, privilege)
     }
 
     /// As [`Mmu::fetch_page`], if that is a hit that needs nothing but to be counted.

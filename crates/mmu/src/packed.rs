@@ -1,7 +1,7 @@
 //! A translation in one word.
 
-use crate::addr::{FrameNumber, PageNumber};
-use crate::entry::{PageSize, PteFlags, Rights};
+use crate::addr::{FrameNumber, MAX_PHYSICAL_BITS, OFFSET_MASK, PageNumber, PhysAddr};
+use crate::entry::{PageSize, Pte, PteFlags, Rights};
 use crate::fault::AccessKind;
 use crate::walk::Leaf;
 
@@ -9,14 +9,14 @@ use crate::walk::Leaf;
 /// structure of small fields would go through memory in pieces.
 ///
 /// ```text
-///  51    50 49  48 47        32 31          0
-/// +--------+------+------------+-------------+
-/// | mapped | size | attributes |    frame    |
-/// +--------+------+------------+-------------+
+///  63    62 61  60        39    12 11          0
+/// +--------+------+------+--------+-------------+
+/// | mapped | size |  0   | frame  | attributes  |
+/// +--------+------+------+--------+-------------+
 /// ```
 ///
-/// The attributes are the [`Rights`] and, at their places in a page-table entry, PAT, PCD and PWT, and
-/// A if the entries of all levels have it.
+/// The low half lies as in an entry. The attributes are the [`Rights`] and, at their places in a
+/// page-table entry, PAT, PCD and PWT, and A if the entries of all levels have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Packed(u64);
 
@@ -29,29 +29,32 @@ pub(crate) fn marks_of(kind: AccessKind) -> PteFlags {
     }
 }
 
-const FRAME_MASK: u64 = 0xFFFF_FFFF;
-const ATTRIBUTES_SHIFT: u32 = 32;
-const SIZE_SHIFT: u32 = 48;
-const MAPPED_SHIFT: u32 = 50;
+const ATTRIBUTES_MASK: u64 = OFFSET_MASK as u64;
+const FRAME_MASK: u64 = ((1 << MAX_PHYSICAL_BITS) - 1) & !ATTRIBUTES_MASK;
+const SIZE_SHIFT: u32 = 60;
+const MAPPED_SHIFT: u32 = 62;
 const SIZE_MASK: u64 = 0b11;
 
 impl Packed {
     /// Returns a page of this size. `kept` are the flags of the leaf that nothing else decides:
     /// D, G, PAT, PCD and PWT.
     #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the flags are the low 12 bits"
-    )]
     pub(crate) fn new(frame: FrameNumber, size: PageSize, rights: Rights, kept: PteFlags) -> Self {
-        let attributes = rights.bits() | kept.bits() as u16;
         let size = size as u64;
         Self(
-            u64::from(frame.bits())
-                | u64::from(attributes) << ATTRIBUTES_SHIFT
+            frame.start().bits()
+                | u64::from(rights.bits())
+                | u64::from(kept.bits())
                 | size << SIZE_SHIFT
                 | size << MAPPED_SHIFT,
         )
+    }
+
+    /// Returns the small page of a page-table entry of 32 bits, less what `kept` masks out, with
+    /// these rights and marks of all levels.
+    #[inline(always)]
+    pub(crate) fn small(pte: Pte, kept: u32, combined: u32) -> Self {
+        Self(u64::from(pte.bits() & kept | combined))
     }
 
     /// Returns the translation of a word that was one.
@@ -68,30 +71,29 @@ impl Packed {
 
     /// Returns the frame: of the addressed page, or of the first page in what the TLB holds.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
     pub(crate) fn frame(self) -> FrameNumber {
-        FrameNumber::from_whole(self.0 as u32)
+        PhysAddr::from_whole(self.0 & FRAME_MASK).frame()
     }
 
     /// Returns the rights.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the attributes have 16 bits"
+        reason = "the attributes have 12 bits"
     )]
     pub(crate) fn rights(self) -> Rights {
-        Rights::from_bits_truncate((self.0 >> ATTRIBUTES_SHIFT) as u16)
+        Rights::from_bits_truncate(self.0 as u16)
     }
 
-    /// Returns the rights with the other attributes left between them: for a test, which looks at
-    /// the rights that it asks for.
+    /// Returns the rights with whatever else is in the lowest bits left between them: for a test,
+    /// which looks at the rights that it asks for.
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the attributes have 16 bits"
+        reason = "the attributes have 12 bits"
     )]
     pub(crate) fn attributes(self) -> Rights {
-        Rights::from_bits_retain((self.0 >> ATTRIBUTES_SHIFT) as u16)
+        Rights::from_bits_retain(self.0 as u16)
     }
 
     /// Returns how much may be, or is, held: no more than [`Self::mapped`].
@@ -113,8 +115,12 @@ impl Packed {
     }
 
     /// Returns PAT, PCD and PWT as an index into the PAT, 0 to 7.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the attributes have 12 bits"
+    )]
     pub(crate) fn memory_type(self) -> u8 {
-        let flags = PteFlags::from_bits_truncate((self.0 >> ATTRIBUTES_SHIFT) as u32);
+        let flags = PteFlags::from_bits_truncate(self.0 as u32);
         u8::from(flags.contains(PteFlags::PAT)) << 2
             | u8::from(flags.contains(PteFlags::CACHE_DISABLE)) << 1
             | u8::from(flags.contains(PteFlags::WRITE_THROUGH))
@@ -123,8 +129,7 @@ impl Packed {
     /// Returns the translation after an access of this kind: A is set, and by a write D.
     #[inline(always)]
     pub(crate) fn after(self, kind: AccessKind) -> Self {
-        let marks = u64::from(marks_of(kind).bits());
-        Self(self.0 | marks << ATTRIBUTES_SHIFT)
+        Self(self.0 | u64::from(marks_of(kind).bits()))
     }
 
     /// Returns what is held for the page's surroundings of this size: their first frame.
@@ -155,7 +160,7 @@ impl Packed {
 
     #[inline(always)]
     fn with_frame(self, frame: FrameNumber) -> Self {
-        Self(self.0 & !FRAME_MASK | u64::from(frame.bits()))
+        Self(self.0 & !FRAME_MASK | frame.start().bits())
     }
 }
 

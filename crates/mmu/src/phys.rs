@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::addr::{FrameNumber, PAGE_SIZE, PhysAddr};
+use crate::addr::{ENTRIES_32, FrameNumber, PAGE_SIZE, PhysAddr};
 use crate::word::Word;
 
 /// The most RAM that can be configured: what a 32-bit physical address reaches.
@@ -77,12 +77,13 @@ impl PhysMemory {
         self.load(at.bits()).unwrap_or(T::ALL_ONES)
     }
 
-    /// Returns the 32-bit entry at `at`, which is aligned; without RAM there it reads as ones.
+    /// Returns an entry of the directory or table of 32-bit entries that the frame holds; without RAM
+    /// there it reads as ones.
     #[inline(always)]
-    pub(crate) fn read_entry_32(&self, at: PhysAddr) -> u32 {
+    pub(crate) fn read_entry_32(&self, frame: FrameNumber, index: u32) -> u32 {
         let (entries, _) = self.bytes.as_chunks();
-        let index = usize::try_from(at.bits() / size_of::<u32>() as u64);
-        let entry = index.ok().and_then(|index| entries.get(index));
+        let at = u64::from(frame.bits()) * u64::from(ENTRIES_32) | u64::from(index % ENTRIES_32);
+        let entry = usize::try_from(at).ok().and_then(|at| entries.get(at));
         entry.map_or(u32::ALL_ONES, |&bytes| u32::from_le_bytes(bytes))
     }
 

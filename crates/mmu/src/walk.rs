@@ -4,7 +4,7 @@
 //! query or a report calls it as often as it likes.
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{Control, LargePages, Mode, Paging, TwoLevel};
+use crate::control::{Control, Mode, Paging, TwoLevel};
 use crate::entry::{
     Execute, NoExecute, PaeEntry, PageSize, Pde, PdeFlags, Pdpte, Pte, PteFlags, Rights,
 };
@@ -106,12 +106,27 @@ impl Trail {
         tables: TwoLevel,
         addr: LinearAddr,
     ) -> (Self, Result<Packed, FaultCause>) {
-        let mut trail = Self::default();
-        let at = tables.directory.entry_32(addr.directory_index());
-        let pde = Pde::from_bits(mem.read_entry_32(at));
-        trail.directory = Some(Step::new(Level::Directory, at, u64::from(pde.bits())));
-        let outcome = trail.below_pde(mem, paging, addr, pde, tables.large);
+        let (mut trail, pde) = Self::begin_two_level(mem, tables, addr);
+        let outcome = trail.below_pde(mem, paging, tables, addr, pde);
         (trail, outcome)
+    }
+
+    /// Takes the first step.
+    #[inline(always)]
+    pub(crate) fn begin_two_level(
+        mem: &PhysMemory,
+        tables: TwoLevel,
+        addr: LinearAddr,
+    ) -> (Self, Pde) {
+        let (directory, index) = (tables.directory, addr.directory_index());
+        let pde = Pde::from_bits(mem.read_entry_32(directory, index));
+        let at = directory.entry_32(index);
+        let step = Step::new(Level::Directory, at, u64::from(pde.bits()));
+        let trail = Self {
+            directory: Some(step),
+            ..Self::default()
+        };
+        (trail, pde)
     }
 
     /// Walks from the PDPTE registers. A function of its own, so that the two-level walk stays in
@@ -153,7 +168,7 @@ impl Trail {
             #[expect(clippy::cast_possible_truncation, reason = "it was read from 32 bits")]
             Mode::TwoLevel(tables) => {
                 let pde = Pde::from_bits(directory_entry as u32);
-                trail.below_pde(mem, paging, addr, pde, tables.large)
+                trail.below_pde(mem, paging, tables, addr, pde)
             }
             Mode::Pae { no_execute, .. } => {
                 let pde = PaeEntry::from_bits(directory_entry);
@@ -177,18 +192,20 @@ impl Trail {
         u64::from(self.directory.is_some()) + u64::from(self.table.is_some())
     }
 
+    /// Goes on from a directory entry; a small page, if there is one, cannot be refused for
+    /// reserved bits.
     #[inline(always)]
-    fn below_pde(
+    pub(crate) fn below_pde(
         &mut self,
         mem: &PhysMemory,
         paging: &Paging,
+        tables: TwoLevel,
         addr: LinearAddr,
         pde: Pde,
-        large: LargePages,
     ) -> Result<Packed, FaultCause> {
         let table = pde.table().ok_or(FaultCause::NotPresent)?;
         let directory = pde.flags();
-        if pde.bits() & large as u32 != 0 {
+        if pde.is_large(tables.large) {
             if pde.large_has_reserved(paging.physical_bits) {
                 return Err(FaultCause::Reserved);
             }
@@ -196,11 +213,14 @@ impl Trail {
             return Ok(paging.large_leaf(PageSize::Mib4, frame, pde.bits(), Execute::Allowed));
         }
 
+        let pte = Pte::from_bits(mem.read_entry_32(table, addr.table_index()));
         let at = table.entry_32(addr.table_index());
-        let pte = Pte::from_bits(mem.read_entry_32(at));
         self.table = Some(Step::new(Level::Table, at, u64::from(pte.bits())));
-        let frame = pte.frame().ok_or(FaultCause::NotPresent)?;
-        Ok(paging.small_leaf(frame, directory, pte.flags(), Execute::Allowed))
+        if !pte.flags().contains(PteFlags::PRESENT) {
+            return Err(FaultCause::NotPresent);
+        }
+        let combined = directory.bits() & pte.bits() & COMBINED;
+        Ok(Packed::small(pte, paging.kept, combined))
     }
 
     #[inline(always)]
@@ -262,7 +282,7 @@ impl Trail {
             (Execute::Allowed, Execute::Allowed) => Execute::Allowed,
             _ => Execute::Never,
         };
-        Ok(paging.small_leaf(pte.frame(), directory, pte.pte_flags(), execute))
+        Ok(paging.small_leaf(pte, directory, execute))
     }
 }
 
@@ -334,20 +354,11 @@ impl Walk {
 
 impl Paging {
     #[inline(always)]
-    fn small_leaf(
-        &self,
-        frame: FrameNumber,
-        directory: PdeFlags,
-        table: PteFlags,
-        execute: Execute,
-    ) -> Packed {
+    fn small_leaf(&self, pte: PaeEntry, directory: PdeFlags, execute: Execute) -> Packed {
+        let table = pte.pte_flags();
         let combined = directory.bits() & table.bits() & COMBINED;
-        Packed::new(
-            frame,
-            PageSize::Small,
-            rights(combined, execute),
-            table & self.kept,
-        )
+        let kept = table & self.kept_flags();
+        Packed::new(pte.frame(), PageSize::Small, rights(combined, execute), kept)
     }
 
     #[inline(never)]
@@ -358,8 +369,13 @@ impl Paging {
             FrameNumber::truncate(frame),
             size,
             rights(bits & COMBINED, execute),
-            flags & self.kept,
+            flags & self.kept_flags(),
         )
+    }
+
+    #[inline(always)]
+    fn kept_flags(&self) -> PteFlags {
+        PteFlags::from_bits_truncate(self.kept)
     }
 }
 

@@ -45,13 +45,13 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         access: Access,
     ) -> Result<Span, PageFault> {
-        let first = self.translate(addr, access)?.byte(addr.page_offset());
+        let first = self.translate(addr, access)?;
         let first_len = (PAGE_SIZE - addr.page_offset()).min(T::SIZE);
         let second = if first_len == T::SIZE {
             first
         } else {
             let next = addr.wrapping_add(first_len);
-            self.translate(next, access)?.start()
+            self.translate(next, access)?
         };
         Ok(Span {
             first,

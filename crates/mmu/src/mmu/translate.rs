@@ -16,37 +16,50 @@ use crate::word::Word;
 
 pub(super) use short::{Fetching, Kind, Reading, Writing};
 
-/// The frame of an access that is allowed, or that it was refused: [`Mmu`] keeps the page fault.
+/// Where the frame of an access that is allowed begins, or that it was refused: [`Mmu`] keeps the
+/// page fault.
 ///
 /// In one register, however it is compiled, so that functions can end in others.
 #[derive(Clone, Copy, Debug)]
-struct Answer(u32);
+struct Answer(u64);
 
 impl Answer {
-    /// No frame has this number.
-    const REFUSED: Self = Self(u32::MAX);
+    /// Set in an answer that is none: what is left of it is the error code. No frame begins there.
+    const REFUSED: u64 = 1 << 63;
+
+    #[inline(always)]
+    fn refused(fault: &PageFault) -> Self {
+        Self(Self::REFUSED | u64::from(fault.error_code()))
+    }
 
     #[inline(always)]
     fn allowed(frame: FrameNumber) -> Self {
-        Self(frame.bits())
+        Self(frame.start().bits())
     }
 
-    /// Returns the frame, if the access is allowed.
+    /// As [`Self::allowed`], for a frame that begins at these 32 bits.
     #[inline(always)]
-    fn frame(self) -> Option<FrameNumber> {
-        (self.0 != Self::REFUSED.0).then_some(FrameNumber::from_whole(self.0))
+    fn allowed_below_4_gib(base: u32) -> Self {
+        Self(u64::from(base))
+    }
+
+    /// Returns where the byte at `addr` is, if the access is allowed.
+    #[inline(always)]
+    fn at(self, addr: LinearAddr) -> Option<PhysAddr> {
+        let at = self.0 | u64::from(addr.page_offset());
+        (self.0 & Self::REFUSED == 0).then_some(PhysAddr::from_whole(at))
     }
 }
 
 /// The slow paths: everything that a line of the front array does not answer.
 impl<O: Observer> Mmu<O> {
-    /// Translates one access.
+    /// Translates one access and returns where its first byte is.
     #[inline(always)]
     pub(super) fn translate(
         &mut self,
         addr: LinearAddr,
         access: Access,
-    ) -> Result<FrameNumber, PageFault> {
+    ) -> Result<PhysAddr, PageFault> {
         match access.kind {
             AccessKind::Read => self.translate_for::<Reading>(addr, access.privilege),
             AccessKind::Write => self.translate_for::<Writing>(addr, access.privilege),
@@ -54,15 +67,19 @@ impl<O: Observer> Mmu<O> {
         }
     }
 
-    /// Translates one access of a kind that is known.
+    /// Translates one access of a kind that is known and returns where its first byte is.
     #[inline(always)]
     pub(super) fn translate_for<K: Kind>(
         &mut self,
         addr: LinearAddr,
         privilege: Privilege,
-    ) -> Result<FrameNumber, PageFault> {
-        let answer = self.translate_as::<K>(addr, privilege);
-        answer.frame().ok_or_else(|| self.last_fault())
+    ) -> Result<PhysAddr, PageFault> {
+        let kind = K::KIND;
+        let answer = match privilege {
+            Privilege::User => self.translate_for_user::<K>(addr),
+            _ => self.translate_otherwise(addr, Access { kind, privilege }),
+        };
+        answer.at(addr).ok_or_else(|| self.last_fault())
     }
 
     /// Translates an access that the TLB has nothing for: any mode, any page size.
@@ -259,7 +276,7 @@ impl<O: Observer> Mmu<O> {
             .drop_translations(DropCause::Faulted, Some(addr));
         self.control.set_cr2(addr);
         self.fault = fault;
-        Answer::REFUSED
+        Answer::refused(&fault)
     }
 
     #[inline(always)]

@@ -87,9 +87,9 @@ impl Ways {
         payload: Packed,
         clock: u64,
     ) -> Option<(usize, Option<Key>)> {
-        let keys = self.keys.get_mut(set.0)?;
         let row = self.rows.get_mut(set.0)?;
         let way = oldest_of_quad(row);
+        let keys = self.keys.get_mut(set.0)?;
         let old = std::mem::replace(&mut keys[way], key);
         row[way] = clock;
         row[QUAD + way] = payload.bits();

@@ -1,5 +1,5 @@
-//! The short way of a translation: two-level tables, and a TLB of one level that holds small pages
-//! only. Fills the front array on the way.
+//! The short way of a translation: an access of the program, two-level tables, and a TLB of one level
+//! that holds small pages only. Fills the front array on the way.
 //!
 //! What happens often is done here, in registers; each turn is a function that finishes the access
 //! on its own, so that none keeps what another needs. All of it is compiled once for each kind of
@@ -19,14 +19,11 @@ use crate::walk::Trail;
 pub(in crate::mmu) trait Kind {
     const KIND: AccessKind;
 
-    /// Returns the access on this behalf.
-    #[inline(always)]
-    fn by(privilege: Privilege) -> Access {
-        Access {
-            kind: Self::KIND,
-            privilege,
-        }
-    }
+    /// Such an access of the program.
+    const BY_USER: Access = Access {
+        kind: Self::KIND,
+        privilege: Privilege::User,
+    };
 }
 
 pub(in crate::mmu) struct Reading;
@@ -46,78 +43,64 @@ impl Kind for Fetching {
 }
 
 impl<O: Observer> Mmu<O> {
-    /// Translates one access: on the short way, or on the one that is always open.
+    /// Translates one access of the program: on the short way, or on the one that is always open.
     #[inline(never)]
-    pub(super) fn translate_as<K: Kind>(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-    ) -> Answer {
-        let access = K::by(privilege);
+    pub(super) fn translate_for_user<K: Kind>(&mut self, addr: LinearAddr) -> Answer {
         let Some(tables) = self.short_way else {
-            return self.translate_otherwise(addr, access);
+            return self.translate_otherwise(addr, K::BY_USER);
         };
-        let kind = access.kind;
+        let level = self.tlb.first_level(K::KIND);
         let page = addr.page();
-        let level = self.tlb.first_level(kind);
         let set = self.tlb.quad(level, page);
         self.tlb.tick();
-        self.count_kind(kind);
+        self.count_kind(K::KIND);
         let found = self.tlb.find_in(level, set, page);
-        self.observer
-            .look_up(level, addr, access.kind, found.is_some());
+        self.observer.look_up(level, addr, K::KIND, found.is_some());
         if let Some(found) = found {
-            return self.use_found::<K>(addr, privilege, found.place, found.leaf);
+            return self.use_found::<K>(addr, found.place, found.leaf);
         }
-        *self.statistics.levels[level as usize].misses.of_mut(kind) += 1;
+        *self.statistics.levels[level as usize].misses.of_mut(K::KIND) += 1;
 
-        let paging = self.control.paging();
-        let (trail, outcome) = Trail::descend_two_level(&self.mem, paging, tables, addr);
-        let leaf = match (outcome, trail.table) {
-            (Ok(leaf), Some(_)) => leaf,
+        let (mut trail, pde) = Trail::begin_two_level(&self.mem, tables, addr);
+        if pde.is_large(tables.large) {
             // Nothing was counted yet: the long way walks anew.
-            (Ok(_), None) => return self.translate_missed(level, addr, access),
-            (Err(cause), _) => {
-                self.count_walk(addr, &trail);
-                return self.refuse_missed::<K>(addr, privilege, cause);
-            }
+            return self.translate_missed(level, addr, K::BY_USER);
+        }
+        let paging = self.control.paging();
+        let outcome = trail.below_pde(&self.mem, paging, tables, addr, pde);
+        let Ok(leaf) = outcome else {
+            self.count_walk(addr, &trail);
+            return self.refuse_missed::<K>(addr, FaultCause::NotPresent);
         };
-        if !self.suffices(leaf.attributes(), access) {
-            if self.control.test(access).passes(leaf.attributes()) {
-                return self.mark_short::<K>(set, addr, privilege);
+        if !self.suffices(leaf.attributes(), K::BY_USER) {
+            if self.control.test(K::BY_USER).passes(leaf.attributes()) {
+                return self.mark_short::<K>(addr, set);
             }
             self.count_walk(addr, &trail);
-            return self.refuse_missed::<K>(addr, privilege, FaultCause::Protection);
+            return self.refuse_missed::<K>(addr, FaultCause::Protection);
         }
         self.count_walk(addr, &trail);
-        self.fill_short::<K>(set, addr, privilege, leaf)
+        self.fill_short::<K>(addr, set, leaf)
     }
 
     /// Goes on on the short way where A or D is to be set: walks anew, as nothing was counted yet.
     #[inline(never)]
-    fn mark_short<K: Kind>(&mut self, set: Quad, addr: LinearAddr, privilege: Privilege) -> Answer {
-        let access = K::by(privilege);
+    fn mark_short<K: Kind>(&mut self, addr: LinearAddr, set: Quad) -> Answer {
         let (trail, outcome) = Trail::descend(&self.mem, self.control.paging(), addr);
         self.count_walk(addr, &trail);
-        match self.judge(&trail, outcome, access) {
-            Ok(leaf) => self.fill_short::<K>(set, addr, privilege, leaf),
-            Err(cause) => self.refuse(addr, access, cause),
+        match self.judge(&trail, outcome, K::BY_USER) {
+            Ok(leaf) => self.fill_short::<K>(addr, set, leaf),
+            Err(cause) => self.refuse(addr, K::BY_USER, cause),
         }
     }
 
     /// Ends the short way: puts the page that was missed into its set.
     #[inline(never)]
-    fn fill_short<K: Kind>(
-        &mut self,
-        set: Quad,
-        addr: LinearAddr,
-        privilege: Privilege,
-        leaf: Packed,
-    ) -> Answer {
-        let (page, access) = (addr.page(), K::by(privilege));
+    fn fill_short<K: Kind>(&mut self, addr: LinearAddr, set: Quad, leaf: Packed) -> Answer {
+        let page = addr.page();
         let level = self.tlb.first_level(K::KIND);
         let Some((place, displaced)) = self.tlb.replace_oldest(level, set, page, leaf) else {
-            return self.fill_and_remember(level, addr, access, leaf);
+            return self.fill_and_remember(level, addr, K::BY_USER, leaf);
         };
         self.observer.fill(level, page.start());
         if let Some(key) = displaced {
@@ -126,39 +109,27 @@ impl<O: Observer> Mmu<O> {
             self.count_displaced(level, old);
             self.front.clear_held(old, place);
         }
-        let frame = leaf.frame();
-        self.set_line(addr, access, leaf, place, frame.bits() << PAGE_SHIFT);
-        Answer::allowed(frame)
+        let base = leaf.frame().bits() << PAGE_SHIFT;
+        self.set_line(addr, K::BY_USER, leaf, place, base);
+        Answer::allowed_below_4_gib(base)
     }
 
     /// Uses what the first level holds of the page, on the short way.
     #[inline(never)]
-    fn use_found<K: Kind>(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-        place: Place,
-        leaf: Packed,
-    ) -> Answer {
+    fn use_found<K: Kind>(&mut self, addr: LinearAddr, place: Place, leaf: Packed) -> Answer {
         let level = self.tlb.first_level(K::KIND);
-        self.use_held(level, addr, K::by(privilege), place, leaf)
+        self.use_held(level, addr, K::BY_USER, place, leaf)
     }
 
     /// As [`Self::refuse`], on the short way behind a miss: what one level does not hold is not
     /// cached at all.
     #[cold]
     #[inline(never)]
-    fn refuse_missed<K: Kind>(
-        &mut self,
-        addr: LinearAddr,
-        privilege: Privilege,
-        cause: FaultCause,
-    ) -> Answer {
-        let access = K::by(privilege);
+    fn refuse_missed<K: Kind>(&mut self, addr: LinearAddr, cause: FaultCause) -> Answer {
         if self.tlb.is_unified() {
-            self.raise(addr, access, cause)
+            self.raise(addr, K::BY_USER, cause)
         } else {
-            self.refuse(addr, access, cause)
+            self.refuse(addr, K::BY_USER, cause)
         }
     }
 }
