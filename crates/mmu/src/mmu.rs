@@ -9,7 +9,7 @@ use crate::addr::{FrameNumber, LinearAddr, PhysAddr};
 use crate::control::{AcFlag, Control, ControlFault, Cr0, Cr4, Mode, TwoLevel};
 use crate::directory::DirectoryCache;
 use crate::fault::{Access, AccessKind, PageFault, Privilege};
-use crate::front::{Front, FrontArray, Line, tag, tag_of};
+use crate::front::{Front, FrontArray, Line, Tag};
 use crate::observer::{DropCause, NoObserver, Observer};
 use crate::phys::PhysMemory;
 use crate::tlb::statistics::{ByKind, Statistics};
@@ -178,14 +178,15 @@ impl<O: Observer> Mmu<O> {
         privilege: Privilege,
     ) -> Result<T, PageFault> {
         let line = *self.front.data(addr);
-        if line.read == tag_of::<T>(addr, privilege) {
+        let tag = Tag::of_word::<T>(addr, privilege);
+        if line.read == tag {
             self.count_hit(line.place, addr, AccessKind::Read);
             return Ok(self.load_at(line.base + addr.page_offset()));
         }
         if !is_on_one_page::<T>(addr) {
             return self.read_crossing(addr, privilege);
         }
-        let at = self.translate_for::<Reading>(addr, privilege)?;
+        let at = self.translate_for::<Reading>(addr, tag, privilege)?;
         Ok(self.mem.read(at))
     }
 
@@ -196,7 +197,7 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     pub fn read_hit<T: Word>(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<T> {
         let line = *self.front.data(addr);
-        if line.read != tag_of::<T>(addr, privilege) {
+        if line.read != Tag::of_word::<T>(addr, privilege) {
             return None;
         }
         self.count_plain_hit(line.place, addr, AccessKind::Read)?;
@@ -216,7 +217,8 @@ impl<O: Observer> Mmu<O> {
         privilege: Privilege,
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
-        if line.write == tag_of::<T>(addr, privilege) {
+        let tag = Tag::of_word::<T>(addr, privilege);
+        if line.write == tag {
             self.count_hit(line.place, addr, AccessKind::Write);
             self.store_at(line.base + addr.page_offset(), value);
             return Ok(Stored::Plain);
@@ -224,7 +226,7 @@ impl<O: Observer> Mmu<O> {
         if !is_on_one_page::<T>(addr) {
             return self.write_crossing(addr, value, privilege);
         }
-        let at = self.translate_for::<Writing>(addr, privilege)?;
+        let at = self.translate_for::<Writing>(addr, tag, privilege)?;
         self.mem.write(at, value);
         Ok(if self.tracked.note(at.frame()) {
             Stored::Tracked
@@ -243,7 +245,7 @@ impl<O: Observer> Mmu<O> {
         privilege: Privilege,
     ) -> Option<()> {
         let line = *self.front.data(addr);
-        if line.write != tag_of::<T>(addr, privilege) {
+        if line.write != Tag::of_word::<T>(addr, privilege) {
             return None;
         }
         self.count_plain_hit(line.place, addr, AccessKind::Write)?;
@@ -264,7 +266,7 @@ impl<O: Observer> Mmu<O> {
         edit: impl FnOnce(T) -> T,
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
-        if line.write == tag_of::<T>(addr, privilege) {
+        if line.write == Tag::of_word::<T>(addr, privilege) {
             self.count_hit(line.place, addr, AccessKind::Write);
             self.modify_line(line, addr, edit);
             return Ok(Stored::Plain);
@@ -284,7 +286,7 @@ impl<O: Observer> Mmu<O> {
         edit: impl FnOnce(T) -> T,
     ) -> Option<()> {
         let line = *self.front.data(addr);
-        if line.write != tag_of::<T>(addr, privilege) {
+        if line.write != Tag::of_word::<T>(addr, privilege) {
             return None;
         }
         self.count_plain_hit(line.place, addr, AccessKind::Write)?;
@@ -328,18 +330,19 @@ impl<O: Observer> Mmu<O> {
         privilege: Privilege,
     ) -> Result<PhysAddr, PageFault> {
         let line = *self.front.fetch(addr);
-        if line.read == tag(addr, privilege) {
+        let tag = Tag::new(addr, privilege);
+        if line.read == tag {
             self.count_hit(line.place, addr, AccessKind::Fetch);
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
-        self.translate_for::<Fetching>(addr, privilege)
+        self.translate_for::<Fetching>(addr, tag, privilege)
     }
 
     /// As [`Mmu::fetch_page`], if that is a hit that needs nothing but to be counted.
     #[inline(always)]
     pub fn fetch_hit(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<PhysAddr> {
         let line = *self.front.fetch(addr);
-        if line.read != tag(addr, privilege) {
+        if line.read != Tag::new(addr, privilege) {
             return None;
         }
         self.count_plain_hit(line.place, addr, AccessKind::Fetch)?;
@@ -349,7 +352,7 @@ impl<O: Observer> Mmu<O> {
     /// Returns what [`Mmu::fetch_hit`] does, and changes nothing.
     pub fn peek_fetch_hit(&self, addr: LinearAddr, privilege: Privilege) -> Option<PhysAddr> {
         let line = self.front.fetch(addr);
-        let is_hit = line.read == tag(addr, privilege) && line.place.keeps_stamp();
+        let is_hit = line.read == Tag::new(addr, privilege) && line.place.keeps_stamp();
         is_hit.then(|| ram_addr(line.base + addr.page_offset()))
     }
 
@@ -378,7 +381,7 @@ impl<O: Observer> Mmu<O> {
             kind,
             addr,
         };
-        let is_held = held == tag(addr, privilege) && self.mem.is_backed(at.frame());
+        let is_held = held == Tag::new(addr, privilege) && self.mem.is_backed(at.frame());
         is_held.then_some(run)
     }
 

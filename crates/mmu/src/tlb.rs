@@ -368,8 +368,7 @@ impl Tlb {
 
     /// As [`Self::find`], on the short way.
     #[inline(always)]
-    pub(crate) fn find_in(&self, level: LevelId, set: Quad, page: PageNumber) -> Option<Found> {
-        let key = key_of(page.bits(), PageSize::Small);
+    pub(crate) fn find_in(&self, level: LevelId, set: Quad, key: Key) -> Option<Found> {
         let slot = self.ways.find_in(set, key)?;
         Some(Found {
             place: Place::new(slot, self.small_sets[level as usize].touch()),
@@ -384,13 +383,12 @@ impl Tlb {
         &mut self,
         level: LevelId,
         set: Quad,
-        page: PageNumber,
+        key: Key,
         leaf: Packed,
     ) -> Option<(Place, Option<Key>)> {
         if !self.small_sets[level as usize].replaces_oldest() {
             return None;
         }
-        let key = key_of(page.bits(), PageSize::Small);
         let (slot, displaced) = self.ways.replace_oldest(set, key, leaf, self.clock)?;
         Some((Place::new(slot, Touch::Stamp), displaced))
     }
@@ -562,11 +560,13 @@ fn number_of(page: PageNumber, size: PageSize) -> u32 {
     page.bits() / size.small_pages()
 }
 
-/// Bits of a key that tell the page's size; never all clear.
-const KEY_SIZE_BITS: u32 = 2;
+/// Bits of a key that tell the page's size; never all clear. The number of a small page lies where
+/// an address has it.
+const KEY_SIZE_BITS: u32 = PAGE_SHIFT;
 
+/// Returns the key of the page of this size and number.
 #[inline(always)]
-fn key_of(number: u32, size: PageSize) -> Key {
+pub(crate) const fn key_of(number: u32, size: PageSize) -> Key {
     number << KEY_SIZE_BITS | (size as u32 + 1)
 }
 

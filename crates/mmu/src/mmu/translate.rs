@@ -6,7 +6,7 @@ use super::{HitRun, Mmu};
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
-use crate::front::{FrontArray, Line, NO_TAG, tag};
+use crate::front::{FrontArray, Line, Tag};
 use crate::observer::{DropCause, Observer};
 use crate::packed::{Packed, marks_of};
 use crate::tlb::ways::Key;
@@ -60,23 +60,27 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         access: Access,
     ) -> Result<PhysAddr, PageFault> {
-        match access.kind {
-            AccessKind::Read => self.translate_for::<Reading>(addr, access.privilege),
-            AccessKind::Write => self.translate_for::<Writing>(addr, access.privilege),
-            AccessKind::Fetch => self.translate_for::<Fetching>(addr, access.privilege),
+        let Access { kind, privilege } = access;
+        let tag = Tag::new(addr, privilege);
+        match kind {
+            AccessKind::Read => self.translate_for::<Reading>(addr, tag, privilege),
+            AccessKind::Write => self.translate_for::<Writing>(addr, tag, privilege),
+            AccessKind::Fetch => self.translate_for::<Fetching>(addr, tag, privilege),
         }
     }
 
-    /// Translates one access of a kind that is known and returns where its first byte is.
+    /// Translates one access of a kind that is known and returns where its first byte is. `tag` is
+    /// that of the page.
     #[inline(always)]
     pub(super) fn translate_for<K: Kind>(
         &mut self,
         addr: LinearAddr,
+        tag: Tag,
         privilege: Privilege,
     ) -> Result<PhysAddr, PageFault> {
         let kind = K::KIND;
         let answer = match privilege {
-            Privilege::User => self.translate_for_user::<K>(addr),
+            Privilege::User => self.translate_for_user::<K>(tag, addr),
             _ => self.translate_otherwise(addr, Access { kind, privilege }),
         };
         answer.at(addr).ok_or_else(|| self.last_fault())
@@ -442,7 +446,8 @@ impl<O: Observer> Mmu<O> {
         if self.use_front == FrontArray::On
             && let Some(base) = self.ram_base(frame)
         {
-            self.set_line(addr, access, leaf, place, base);
+            let tag = Tag::new(addr, access.privilege);
+            self.set_line(tag, access, leaf, place, base);
         }
         Answer::allowed(frame)
     }
@@ -451,23 +456,22 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     fn set_line(
         &mut self,
-        addr: LinearAddr,
+        tag: Tag,
         access: Access,
         leaf: Packed,
         place: Place,
         base: u32,
     ) {
-        let tag = tag(addr, access.privilege);
-        let tag_if = |allowed: bool| if allowed { tag } else { NO_TAG };
+        let tag_if = |allowed: bool| if allowed { tag } else { Tag::NONE };
         let allow = |kind| self.suffices(leaf.attributes(), Access { kind, ..access });
         if access.kind == AccessKind::Fetch {
             let line = Line {
                 read: tag,
-                write: NO_TAG,
+                write: Tag::NONE,
                 base,
                 place,
             };
-            self.front.set_fetch(addr, line);
+            self.front.set_fetch(tag.page(), line);
         } else {
             let may_read = access.kind == AccessKind::Read || allow(AccessKind::Read);
             let may_write = allow(AccessKind::Write) && !self.tracked.contains(leaf.frame());
@@ -477,7 +481,7 @@ impl<O: Observer> Mmu<O> {
                 base,
                 place,
             };
-            self.front.set_data(addr, line);
+            self.front.set_data(tag.page(), line);
         }
     }
 

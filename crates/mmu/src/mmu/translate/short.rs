@@ -8,6 +8,7 @@
 use super::Answer;
 use crate::addr::{LinearAddr, PAGE_SHIFT};
 use crate::fault::{Access, AccessKind, FaultCause, Privilege};
+use crate::front::Tag;
 use crate::mmu::Mmu;
 use crate::observer::Observer;
 use crate::packed::Packed;
@@ -45,16 +46,15 @@ impl Kind for Fetching {
 impl<O: Observer> Mmu<O> {
     /// Translates one access of the program: on the short way, or on the one that is always open.
     #[inline(never)]
-    pub(super) fn translate_for_user<K: Kind>(&mut self, addr: LinearAddr) -> Answer {
+    pub(super) fn translate_for_user<K: Kind>(&mut self, tag: Tag, addr: LinearAddr) -> Answer {
         let Some(tables) = self.short_way else {
             return self.translate_otherwise(addr, K::BY_USER);
         };
         let level = self.tlb.first_level(K::KIND);
-        let page = addr.page();
-        let set = self.tlb.quad(level, page);
+        let set = self.tlb.quad(level, tag.page());
         self.tlb.tick();
         self.count_kind(K::KIND);
-        let found = self.tlb.find_in(level, set, page);
+        let found = self.tlb.find_in(level, set, tag.key_of_user());
         self.observer.look_up(level, addr, K::KIND, found.is_some());
         if let Some(found) = found {
             return self.use_found::<K>(addr, found.place, found.leaf);
@@ -74,35 +74,35 @@ impl<O: Observer> Mmu<O> {
         };
         if !self.suffices(leaf.attributes(), K::BY_USER) {
             if self.control.test(K::BY_USER).passes(leaf.attributes()) {
-                return self.mark_short::<K>(addr, set);
+                return self.mark_short::<K>(addr, tag, set);
             }
             self.count_walk(addr, &trail);
             return self.refuse_missed::<K>(addr, FaultCause::Protection);
         }
         self.count_walk(addr, &trail);
-        self.fill_short::<K>(addr, set, leaf)
+        self.fill_short::<K>(tag, set, leaf)
     }
 
     /// Goes on on the short way where A or D is to be set: walks anew, as nothing was counted yet.
     #[inline(never)]
-    fn mark_short<K: Kind>(&mut self, addr: LinearAddr, set: Quad) -> Answer {
+    fn mark_short<K: Kind>(&mut self, addr: LinearAddr, tag: Tag, set: Quad) -> Answer {
         let (trail, outcome) = Trail::descend(&self.mem, self.control.paging(), addr);
         self.count_walk(addr, &trail);
         match self.judge(&trail, outcome, K::BY_USER) {
-            Ok(leaf) => self.fill_short::<K>(addr, set, leaf),
+            Ok(leaf) => self.fill_short::<K>(tag, set, leaf),
             Err(cause) => self.refuse(addr, K::BY_USER, cause),
         }
     }
 
     /// Ends the short way: puts the page that was missed into its set.
     #[inline(never)]
-    fn fill_short<K: Kind>(&mut self, addr: LinearAddr, set: Quad, leaf: Packed) -> Answer {
-        let page = addr.page();
+    fn fill_short<K: Kind>(&mut self, tag: Tag, set: Quad, leaf: Packed) -> Answer {
         let level = self.tlb.first_level(K::KIND);
-        let Some((place, displaced)) = self.tlb.replace_oldest(level, set, page, leaf) else {
-            return self.fill_and_remember(level, addr, K::BY_USER, leaf);
+        let replaced = (self.tlb).replace_oldest(level, set, tag.key_of_user(), leaf);
+        let Some((place, displaced)) = replaced else {
+            return self.fill_and_remember(level, tag.page().start(), K::BY_USER, leaf);
         };
-        self.observer.fill(level, page.start());
+        self.observer.fill(level, tag.page().start());
         if let Some(key) = displaced {
             // Quirk: second-level
             let old = small_page(key);
@@ -110,7 +110,7 @@ impl<O: Observer> Mmu<O> {
             self.front.clear_held(old, place);
         }
         let base = leaf.frame().bits() << PAGE_SHIFT;
-        self.set_line(addr, K::BY_USER, leaf, place, base);
+        self.set_line(tag, K::BY_USER, leaf, place, base);
         Answer::allowed_below_4_gib(base)
     }
 
