@@ -153,6 +153,12 @@ impl PageNumber {
         LinearAddr(self.0 << PAGE_SHIFT)
     }
 
+    /// Returns the index into a two-level page table.
+    #[inline(always)]
+    pub(crate) const fn table_index(self) -> u32 {
+        self.start().table_index()
+    }
+
     /// Returns the page above this one, or `None` at the top of linear memory.
     pub const fn next(self) -> Option<Self> {
         Self::new(self.0 + 1)

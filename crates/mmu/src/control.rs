@@ -3,9 +3,7 @@
 use bitflags::bitflags;
 use thiserror::Error;
 
-use crate::addr::{
-    FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, OFFSET_MASK, PAGE_SHIFT, PhysAddr,
-};
+use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, OFFSET_MASK, PAGE_SHIFT, PhysAddr};
 use crate::entry::{NoExecute, PdeFlags, Pdpte, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FetchRights, Privilege};
 use crate::packed::marks_of;

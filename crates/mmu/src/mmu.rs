@@ -12,7 +12,7 @@ use crate::fault::{Access, AccessKind, PageFault, Privilege};
 use crate::front::{Front, FrontArray, Line, Tag};
 use crate::observer::{DropCause, NoObserver, Observer};
 use crate::phys::PhysMemory;
-use crate::tlb::statistics::{ByKind, Statistics};
+use crate::tlb::statistics::{ByKind, Statistics, Tally};
 use crate::tlb::{Place, Tlb};
 use crate::tracked::TrackedFrames;
 use crate::walk::{Walk, walk};
@@ -61,10 +61,7 @@ pub struct Mmu<O: Observer = NoObserver> {
     front: Front,
     tlb: Tlb,
     mem: PhysMemory,
-    /// Writes and fetches that were looked up; reads are the rest of the TLB's look-ups.
-    looked_up: ByKind,
-    /// The TLB's look-ups when the statistics were reset.
-    look_ups_at_reset: u64,
+    tally: Tally,
     use_front: FrontArray,
     /// Whether the TLB is of one level, and there is no paging-structure cache.
     has_one_level: bool,
@@ -106,8 +103,7 @@ impl<O: Observer> Mmu<O> {
         Ok(Self {
             front: Front::new(),
             tlb: Tlb::new(&config.tlb),
-            looked_up: ByKind::default(),
-            look_ups_at_reset: 0,
+            tally: Tally::default(),
             use_front: config.front,
             has_one_level: config.tlb.has_one_level(),
             short_way: None,
@@ -572,11 +568,12 @@ impl<O: Observer> Mmu<O> {
     /// Returns what has been counted since the last reset.
     pub fn statistics(&self) -> Statistics {
         let mut statistics = self.statistics;
+        statistics.derive_walks(self.tlb.last_levels(), &self.tally);
         if self.tlb.is_present() {
-            let total = self.tlb.look_ups() - self.look_ups_at_reset;
+            let total = self.tlb.look_ups() - self.tally.look_ups_at_reset;
             let ByKind {
                 writes, fetches, ..
-            } = self.looked_up;
+            } = self.tally.looked_up;
             let looked_up = ByKind {
                 reads: total - writes - fetches,
                 writes,
@@ -594,8 +591,10 @@ impl<O: Observer> Mmu<O> {
     /// Begins to count anew. What is cached stays.
     pub fn reset_statistics(&mut self) {
         self.statistics = Statistics::default();
-        self.looked_up = ByKind::default();
-        self.look_ups_at_reset = self.tlb.look_ups();
+        self.tally = Tally {
+            look_ups_at_reset: self.tlb.look_ups(),
+            ..Tally::default()
+        };
     }
 
     /// Takes new registers: verdicts and directory entries that were judged by the old ones go.

@@ -82,9 +82,17 @@ impl PhysMemory {
     #[inline(always)]
     pub(crate) fn read_entry_32(&self, frame: FrameNumber, index: u32) -> u32 {
         let (entries, _) = self.bytes.as_chunks();
-        let at = u64::from(frame.bits()) * u64::from(ENTRIES_32) | u64::from(index % ENTRIES_32);
-        let entry = usize::try_from(at).ok().and_then(|at| entries.get(at));
+        let entry = entry_32(frame, index).and_then(|at| entries.get(at));
         entry.map_or(u32::ALL_ONES, |&bytes| u32::from_le_bytes(bytes))
+    }
+
+    /// Writes such an entry; without RAM there, nothing happens.
+    #[inline(always)]
+    pub(crate) fn write_entry_32(&mut self, frame: FrameNumber, index: u32, entry: u32) {
+        let (entries, _) = self.bytes.as_chunks_mut();
+        if let Some(bytes) = entry_32(frame, index).and_then(|at| entries.get_mut(at)) {
+            *bytes = entry.to_le_bytes();
+        }
     }
 
     /// Writes the word at `at`; without RAM there, nothing happens.
@@ -144,6 +152,13 @@ impl PhysMemory {
             *target = bytes;
         }
     }
+}
+
+/// Returns the place of an entry among all words of 32 bits.
+#[inline(always)]
+fn entry_32(frame: FrameNumber, index: u32) -> Option<usize> {
+    let at = u64::from(frame.bits()) * u64::from(ENTRIES_32) | u64::from(index % ENTRIES_32);
+    usize::try_from(at).ok()
 }
 
 /// Where the bytes live: an anonymous map, which the host commits page by page.

@@ -229,11 +229,24 @@ pub fn update_page(
     page: PageNumber,
     edit: impl FnOnce(PageEntry) -> PageEntry,
 ) -> Result<Stale, NotMapped> {
-    let step = table_step(mem, root, page).map_err(|_| NotMapped { page })?;
-    let Entry::Page(old) = decode_table_entry(root, step.value) else {
-        return Err(NotMapped { page });
-    };
-    store(mem, root, step.at, page_value(root, edit(old)));
+    match root {
+        Root::TwoLevel(directory) => {
+            let table = table_over(mem, directory, page).ok_or(NotMapped { page })?;
+            let old = Pte::from_bits(mem.read_entry_32(table, page.table_index()));
+            if old.frame().is_none() {
+                return Err(NotMapped { page });
+            }
+            let new = two_level_value(edit(PageEntry::from_pte(old)));
+            mem.write_entry_32(table, page.table_index(), new);
+        }
+        Root::Pae(_) => {
+            let step = table_step(mem, root, page).map_err(|_| NotMapped { page })?;
+            let Entry::Page(old) = decode_table_entry(root, step.value) else {
+                return Err(NotMapped { page });
+            };
+            store(mem, root, step.at, page_value(root, edit(old)));
+        }
+    }
     Ok(Stale { addr: page.start() })
 }
 
@@ -467,16 +480,32 @@ fn decode_table_entry(root: Root, value: u64) -> Entry {
 #[inline]
 fn page_value(root: Root, new: PageEntry) -> u64 {
     match root {
-        Root::TwoLevel(_) => {
-            assert!(
-                new.frame.bits() >> 20 == 0,
-                "a two-level entry cannot name {:?}",
-                new.frame
-            );
-            u64::from(new.to_pte())
-        }
+        Root::TwoLevel(_) => u64::from(two_level_value(new)),
         Root::Pae(_) => new.to_pae(new.small_flags()),
     }
+}
+
+/// As [`page_value`], of two-level tables.
+#[inline]
+fn two_level_value(new: PageEntry) -> u32 {
+    assert!(
+        new.frame.bits() >> 20 == 0,
+        "a two-level entry cannot name {:?}",
+        new.frame
+    );
+    new.to_pte()
+}
+
+/// Returns the table over the page, if two-level tables have one.
+#[inline]
+fn table_over(mem: &PhysMemory, directory: FrameNumber, page: PageNumber) -> Option<FrameNumber> {
+    let large = LargePages::Enabled;
+    let tables = TwoLevel { directory, large };
+    let (_, pde) = Trail::begin_two_level(mem, tables, page.start());
+    if pde.is_large(large) {
+        return None;
+    }
+    pde.table()
 }
 
 #[inline]

@@ -247,6 +247,15 @@ impl Tlb {
         self.is_unified
     }
 
+    /// Returns the levels whose misses make walks.
+    pub(crate) fn last_levels(&self) -> &'static [LevelId] {
+        if self.has(LevelId::L2) {
+            &[LevelId::L2]
+        } else {
+            &[LevelId::L1Data, LevelId::L1Instruction]
+        }
+    }
+
     /// Returns the first level that serves this kind of access.
     #[inline(always)]
     pub(crate) fn first_level(&self, kind: AccessKind) -> LevelId {

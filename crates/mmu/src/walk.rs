@@ -358,7 +358,12 @@ impl Paging {
         let table = pte.pte_flags();
         let combined = directory.bits() & table.bits() & COMBINED;
         let kept = table & self.kept_flags();
-        Packed::new(pte.frame(), PageSize::Small, rights(combined, execute), kept)
+        Packed::new(
+            pte.frame(),
+            PageSize::Small,
+            rights(combined, execute),
+            kept,
+        )
     }
 
     #[inline(never)]

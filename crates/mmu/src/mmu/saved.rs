@@ -5,15 +5,14 @@ use crate::directory::DirectoryCache;
 use crate::mmu::Mmu;
 use crate::observer::Observer;
 use crate::tlb::Tlb;
-use crate::tlb::statistics::{ByKind, Statistics};
+use crate::tlb::statistics::{Statistics, Tally};
 use crate::tracked::TrackedFrames;
 
 /// What an MMU is at a moment, less RAM: registers, TLB, counts, and whose writes are tracked.
 #[derive(Clone, Debug)]
 pub struct SavedMmu {
     tlb: Tlb,
-    looked_up: ByKind,
-    look_ups_at_reset: u64,
+    tally: Tally,
     control: Control,
     tracked: TrackedFrames,
     directory: DirectoryCache,
@@ -25,8 +24,7 @@ impl<O: Observer> Mmu<O> {
     pub fn save(&self) -> SavedMmu {
         SavedMmu {
             tlb: self.tlb.clone(),
-            looked_up: self.looked_up,
-            look_ups_at_reset: self.look_ups_at_reset,
+            tally: self.tally,
             control: self.control.clone(),
             tracked: self.tracked.clone(),
             directory: self.directory.clone(),
@@ -37,8 +35,7 @@ impl<O: Observer> Mmu<O> {
     /// Makes the MMU what it was when `saved` was made, less RAM, which the caller puts back.
     pub fn restore(&mut self, saved: &SavedMmu) {
         self.tlb = saved.tlb.clone();
-        self.looked_up = saved.looked_up;
-        self.look_ups_at_reset = saved.look_ups_at_reset;
+        self.tally = saved.tally;
         self.control = saved.control.clone();
         self.tracked = saved.tracked.clone();
         self.directory = saved.directory.clone();

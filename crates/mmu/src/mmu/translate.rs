@@ -9,6 +9,7 @@ use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, Tag};
 use crate::observer::{DropCause, Observer};
 use crate::packed::{Packed, marks_of};
+use crate::tlb::statistics::FULL_WALK_REFERENCES;
 use crate::tlb::ways::Key;
 use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
 use crate::walk::Trail;
@@ -157,6 +158,7 @@ impl<O: Observer> Mmu<O> {
         if !self.control.is_paging() {
             return Answer::allowed(FrameNumber::truncate(addr.page().bits()));
         }
+        self.tally.walks_without_tlb += 1;
         match self.walk_for(addr, access) {
             Ok(leaf) => Answer::allowed(leaf.frame()),
             Err(cause) => self.refuse(addr, access, cause),
@@ -302,8 +304,7 @@ impl<O: Observer> Mmu<O> {
 
     #[inline(always)]
     fn count_walk(&mut self, addr: LinearAddr, trail: &Trail) {
-        self.statistics.walks += 1;
-        self.statistics.walk_references += trail.memory_references();
+        self.tally.spared_references += FULL_WALK_REFERENCES - trail.memory_references();
         // Spelled out: an iterator over the three would keep them in memory.
         if let Some(step) = &trail.pdpt {
             self.observer.walk_step(addr, step);
@@ -454,14 +455,7 @@ impl<O: Observer> Mmu<O> {
 
     /// Sets the line of a translation whose frame begins at `base`.
     #[inline(always)]
-    fn set_line(
-        &mut self,
-        tag: Tag,
-        access: Access,
-        leaf: Packed,
-        place: Place,
-        base: u32,
-    ) {
+    fn set_line(&mut self, tag: Tag, access: Access, leaf: Packed, place: Place, base: u32) {
         let tag_if = |allowed: bool| if allowed { tag } else { Tag::NONE };
         let allow = |kind| self.suffices(leaf.attributes(), Access { kind, ..access });
         if access.kind == AccessKind::Fetch {
@@ -497,8 +491,8 @@ impl<O: Observer> Mmu<O> {
             match kind {
                 // What the TLB counts beyond writes and fetches.
                 AccessKind::Read => {}
-                AccessKind::Write => self.looked_up.writes += 1,
-                AccessKind::Fetch => self.looked_up.fetches += 1,
+                AccessKind::Write => self.tally.looked_up.writes += 1,
+                AccessKind::Fetch => self.tally.looked_up.fetches += 1,
             }
         }
     }
@@ -531,7 +525,7 @@ impl<O: Observer> Mmu<O> {
     pub(super) fn count_untouched(&mut self, run: HitRun, count: u64) {
         self.tlb.advance(count);
         if O::COUNTING && run.kind != AccessKind::Read {
-            *self.looked_up.of_mut(run.kind) += count;
+            *self.tally.looked_up.of_mut(run.kind) += count;
         }
     }
 

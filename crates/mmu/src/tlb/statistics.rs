@@ -58,6 +58,22 @@ pub struct LevelStatistics {
     pub evictions: u64,
 }
 
+/// What is counted as it happens, besides what [`Statistics`] hold: they are derived from it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    /// Writes and fetches that were looked up; reads are the rest of the TLB's look-ups.
+    pub(crate) looked_up: ByKind,
+    /// The TLB's look-ups when the statistics were reset.
+    pub(crate) look_ups_at_reset: u64,
+    /// Walks of accesses that no TLB was asked for.
+    pub(crate) walks_without_tlb: u64,
+    /// Entries that walks did not read, of [`FULL_WALK_REFERENCES`] each.
+    pub(crate) spared_references: u64,
+}
+
+/// The entries that a walk to a small page reads from memory, in either mode.
+pub(crate) const FULL_WALK_REFERENCES: u64 = 2;
+
 /// What the MMU has done since the last reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -126,6 +142,16 @@ impl Statistics {
             FaultCause::Protection => &mut self.protection_faults,
             FaultCause::Reserved => &mut self.reserved_faults,
         }
+    }
+
+    /// Fills in the walks: every miss of the last level makes one, and every rewalk.
+    ///
+    /// A walk reads two entries, but where it spares one.
+    pub(crate) fn derive_walks(&mut self, last_levels: &[LevelId], tally: &Tally) {
+        let misses = |&level: &LevelId| self.level(level).misses.total();
+        let behind_misses: u64 = last_levels.iter().map(misses).sum();
+        self.walks = behind_misses + self.rewalks + tally.walks_without_tlb;
+        self.walk_references = self.walks * FULL_WALK_REFERENCES - tally.spared_references;
     }
 
     /// Fills in the hits of the first levels: what was looked up there and did not miss.

@@ -59,7 +59,9 @@ impl<O: Observer> Mmu<O> {
         if let Some(found) = found {
             return self.use_found::<K>(addr, found.place, found.leaf);
         }
-        *self.statistics.levels[level as usize].misses.of_mut(K::KIND) += 1;
+        *self.statistics.levels[level as usize]
+            .misses
+            .of_mut(K::KIND) += 1;
 
         let (mut trail, pde) = Trail::begin_two_level(&self.mem, tables, addr);
         if pde.is_large(tables.large) {
@@ -70,14 +72,14 @@ impl<O: Observer> Mmu<O> {
         let outcome = trail.below_pde(&self.mem, paging, tables, addr, pde);
         let Ok(leaf) = outcome else {
             self.count_walk(addr, &trail);
-            return self.refuse_missed::<K>(addr, FaultCause::NotPresent);
+            return self.refuse_not_present::<K>(addr);
         };
         if !self.suffices(leaf.attributes(), K::BY_USER) {
             if self.control.test(K::BY_USER).passes(leaf.attributes()) {
                 return self.mark_short::<K>(addr, tag, set);
             }
             self.count_walk(addr, &trail);
-            return self.refuse_missed::<K>(addr, FaultCause::Protection);
+            return self.refuse_protection::<K>(addr);
         }
         self.count_walk(addr, &trail);
         self.fill_short::<K>(tag, set, leaf)
@@ -121,10 +123,21 @@ impl<O: Observer> Mmu<O> {
         self.use_held(level, addr, K::BY_USER, place, leaf)
     }
 
-    /// As [`Self::refuse`], on the short way behind a miss: what one level does not hold is not
-    /// cached at all.
     #[cold]
     #[inline(never)]
+    fn refuse_not_present<K: Kind>(&mut self, addr: LinearAddr) -> Answer {
+        self.refuse_missed::<K>(addr, FaultCause::NotPresent)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_protection<K: Kind>(&mut self, addr: LinearAddr) -> Answer {
+        self.refuse_missed::<K>(addr, FaultCause::Protection)
+    }
+
+    /// As [`Self::refuse`], on the short way behind a miss: what one level does not hold is not
+    /// cached at all.
+    #[inline(always)]
     fn refuse_missed<K: Kind>(&mut self, addr: LinearAddr, cause: FaultCause) -> Answer {
         if self.tlb.is_unified() {
             self.raise(addr, K::BY_USER, cause)
