@@ -468,7 +468,8 @@ impl<O: Observer> Mmu<O> {
             self.front.set_fetch(tag.page(), line);
         } else {
             let may_read = access.kind == AccessKind::Read || allow(AccessKind::Read);
-            let may_write = allow(AccessKind::Write) && !self.tracked.contains(leaf.frame());
+            let may_write =
+                allow(AccessKind::Write) && !self.tracked.contains(ram_addr(base).frame());
             let line = Line {
                 read: tag_if(may_read),
                 write: tag_if(may_write),
