@@ -36,7 +36,8 @@ type Row = [u64; ROW];
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ways {
     keys: Vec<[Key; QUAD]>,
-    rows: Vec<Row>,
+    /// The words of all rows, flat: a hit needs one of them.
+    words: Vec<u64>,
 }
 
 /// A set of no more ways than are looked at together.
@@ -58,7 +59,7 @@ impl Ways {
     pub(super) fn add_quads(&mut self, count: usize) {
         let len = self.keys.len() + count;
         self.keys.resize(len, [INVALID; QUAD]);
-        self.rows.resize(len, [PADDING; ROW]);
+        self.words.resize(len * ROW, PADDING);
     }
 
     /// Returns the slot that holds the key, in a set of one quad.
@@ -87,7 +88,7 @@ impl Ways {
         payload: Packed,
         clock: u64,
     ) -> Option<(usize, Option<Key>)> {
-        let row = self.rows.get_mut(set.0)?;
+        let row = self.words.as_chunks_mut::<ROW>().0.get_mut(set.0)?;
         let way = oldest_of_quad(row);
         let keys = self.keys.get_mut(set.0)?;
         let old = std::mem::replace(&mut keys[way], key);
@@ -106,8 +107,8 @@ impl Ways {
     ) -> Option<Key> {
         let (quad, way) = (slot / ROW, slot % QUAD);
         let old = std::mem::replace(&mut self.keys[quad][way], key);
-        self.rows[quad][way] = clock;
-        self.rows[quad][QUAD + way] = payload.bits();
+        self.words[slot] = clock;
+        self.words[slot + QUAD] = payload.bits();
         (old != INVALID).then_some(old)
     }
 
@@ -120,33 +121,32 @@ impl Ways {
     /// Returns what the slot holds, or the empty word past the last slot.
     #[inline(always)]
     pub(crate) fn payload(&self, slot: usize) -> Packed {
-        let words = self.rows.as_flattened();
-        Packed::from_bits(words.get(slot + QUAD).copied().unwrap_or_default())
+        Packed::from_bits(self.words.get(slot + QUAD).copied().unwrap_or_default())
     }
 
     #[inline]
     pub(crate) fn set_payload(&mut self, slot: usize, payload: Packed) {
-        self.rows.as_flattened_mut()[slot + QUAD] = payload.bits();
+        self.words[slot + QUAD] = payload.bits();
     }
 
     /// Returns the time of the slot's last use.
     pub(super) fn stamp(&self, slot: usize) -> u64 {
-        self.rows.as_flattened()[slot]
+        self.words[slot]
     }
 
     /// Returns where the time of the slot's last use is kept, or `None` past the last slot.
     #[inline(always)]
     pub(crate) fn stamp_mut(&mut self, slot: usize) -> Option<&mut u64> {
-        self.rows.as_flattened_mut().get_mut(slot)
+        self.words.get_mut(slot)
     }
 
     /// Drops what the slot holds; the replacement state of its set stays.
     #[inline(always)]
     pub(crate) fn clear(&mut self, slot: usize) {
         let (quad, way) = (slot / ROW, slot % QUAD);
-        if let (Some(keys), Some(row)) = (self.keys.get_mut(quad), self.rows.get_mut(quad)) {
+        if let (Some(keys), Some(stamp)) = (self.keys.get_mut(quad), self.words.get_mut(slot)) {
             keys[way] = INVALID;
-            row[way] = 0;
+            *stamp = 0;
         }
     }
 }
@@ -167,15 +167,15 @@ pub(super) fn way_at(in_set: usize) -> usize {
 #[inline(always)]
 fn position(ways: &[Key; QUAD], key: Key) -> Option<usize> {
     // All are compared at once: a loop that stops at the first takes a branch for each.
-    let found = ways.map(|held| held == key);
-    found.contains(&true).then(|| {
-        let [first, second, third, _] = found;
-        match (first, second, third) {
-            (true, ..) => 0,
-            (_, true, _) => 1,
-            (.., true) => 2,
-            _ => 3,
-        }
+    let [first, second, third, fourth] = ways.map(|held| held == key);
+    if !(first | second | third | fourth) {
+        return None;
+    }
+    Some(match (first, second, third) {
+        (true, ..) => 0,
+        (_, true, _) => 1,
+        (.., true) => 2,
+        _ => 3,
     })
 }
 
