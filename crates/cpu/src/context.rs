@@ -530,6 +530,36 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
         Ok(stored)
     }
 
+    #[inline(always)]
+    fn load<T: Word>(&mut self, op: &Op) -> Result<T, Stop> {
+        match op.mode {
+            AddressMode::Flat => {
+                let addr = LinearAddr::new(self.state.effective_address(op));
+                let value = self.mmu.read(addr, FLAT_PRIVILEGE)?;
+                self.touched(addr, T::SIZE, Touch::Read);
+                Ok(value)
+            }
+            AddressMode::Segmented | AddressMode::Segmented16 => {
+                load_checked(self.state, self.mmu, self.observer, op)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn store<T: Word>(&mut self, op: &Op, value: T) -> Result<Stored, Stop> {
+        match op.mode {
+            AddressMode::Flat => {
+                let addr = LinearAddr::new(self.state.effective_address(op));
+                let stored = self.mmu.write(addr, value, FLAT_PRIVILEGE)?;
+                self.touched(addr, T::SIZE, Touch::Write);
+                Ok(stored)
+            }
+            AddressMode::Segmented | AddressMode::Segmented16 => {
+                store_checked(self.state, self.mmu, self.observer, op, value)
+            }
+        }
+    }
+
     fn probe_write<T: Word>(&mut self, addr: LinearAddr) -> Result<(), Stop> {
         Ok(self.mmu.probe_write::<T>(addr, self.state.privilege)?)
     }
@@ -568,18 +598,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cx<'_, O, C> {
     #[inline(always)]
     fn touched(&mut self, addr: LinearAddr, size_bytes: u32, touch: Touch) {
         if self.state.watch.is_armed() {
-            self.look_at_watchpoints(addr, size_bytes, touch);
+            look_at_watchpoints(self.state, self.mmu, addr, size_bytes, touch);
         }
         self.observe(addr, size_bytes, touch.kind());
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn look_at_watchpoints(&mut self, addr: LinearAddr, size_bytes: u32, touch: Touch) {
-        if self.state.watch.note(addr, size_bytes, touch) {
-            self.mmu.forget_line(addr);
-            self.mmu.forget_line(addr.wrapping_add(size_bytes - 1));
-        }
     }
 
     #[inline(always)]
@@ -587,5 +608,59 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cx<'_, O, C> {
         if C::ACCESSES {
             self.observer.access(addr, size_bytes, kind);
         }
+    }
+}
+
+/// Reads a memory operand whose address is to be checked. Whoever calls it keeps its context in
+/// registers.
+#[cold]
+#[inline(never)]
+fn load_checked<T: Word, O: pagefault_mmu::Observer, C: Observer>(
+    state: &mut State,
+    mmu: &mut Mmu<O>,
+    observer: &mut C,
+    op: &Op,
+) -> Result<T, Stop> {
+    let addr = state.linear(op, T::SIZE, AccessKind::Read)?;
+    let mut cx = Cx {
+        state,
+        mmu,
+        observer,
+    };
+    cx.read(addr)
+}
+
+/// As [`load_checked`], for a write.
+#[cold]
+#[inline(never)]
+fn store_checked<T: Word, O: pagefault_mmu::Observer, C: Observer>(
+    state: &mut State,
+    mmu: &mut Mmu<O>,
+    observer: &mut C,
+    op: &Op,
+    value: T,
+) -> Result<Stored, Stop> {
+    let addr = state.linear(op, T::SIZE, AccessKind::Write)?;
+    let mut cx = Cx {
+        state,
+        mmu,
+        observer,
+    };
+    cx.write(addr, value)
+}
+
+/// Notes an access to a watched page. Whoever calls it keeps its context in registers.
+#[cold]
+#[inline(never)]
+fn look_at_watchpoints<O: pagefault_mmu::Observer>(
+    state: &mut State,
+    mmu: &mut Mmu<O>,
+    addr: LinearAddr,
+    size_bytes: u32,
+    touch: Touch,
+) {
+    if state.watch.note(addr, size_bytes, touch) {
+        mmu.forget_line(addr);
+        mmu.forget_line(addr.wrapping_add(size_bytes - 1));
     }
 }
