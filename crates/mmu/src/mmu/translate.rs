@@ -3,7 +3,7 @@
 mod short;
 
 use super::{HitRun, Mmu};
-use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
+use crate::addr::{FrameNumber, LinearAddr, OFFSET_MASK, PAGE_SHIFT, PageNumber, PhysAddr};
 use crate::entry::{PageSize, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, Tag};
@@ -38,10 +38,17 @@ impl Answer {
         Self(frame.start().bits())
     }
 
-    /// As [`Self::allowed`], for a frame that begins at these 32 bits.
+    /// As [`Self::allowed`], for a page whose frame 32 bits can address.
     #[inline(always)]
-    fn allowed_below_4_gib(base: u32) -> Self {
-        Self(u64::from(base))
+    fn allowed_below_4_gib(leaf: Packed) -> Self {
+        Self(leaf.bits() & u64::from(!OFFSET_MASK))
+    }
+
+    /// Returns where the frame begins, as an offset into RAM.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "RAM ends at 4 GiB")]
+    fn base(self) -> u32 {
+        self.0 as u32
     }
 
     /// Returns where the byte at `addr` is, if the access is allowed.

@@ -6,7 +6,7 @@
 //! access, since the kind decides much of what is to be done.
 
 use super::Answer;
-use crate::addr::{LinearAddr, PAGE_SHIFT};
+use crate::addr::LinearAddr;
 use crate::fault::{Access, AccessKind, FaultCause, Privilege};
 use crate::front::Tag;
 use crate::mmu::Mmu;
@@ -111,9 +111,9 @@ impl<O: Observer> Mmu<O> {
             self.count_displaced(level, old);
             self.front.clear_held(old, place);
         }
-        let base = leaf.frame().bits() << PAGE_SHIFT;
-        self.set_line(tag, K::BY_USER, leaf, place, base);
-        Answer::allowed_below_4_gib(base)
+        let answer = Answer::allowed_below_4_gib(leaf);
+        self.set_line(tag, K::BY_USER, leaf, place, answer.base());
+        answer
     }
 
     /// Uses what the first level holds of the page, on the short way.
