@@ -70,9 +70,13 @@ impl<O: Observer> Mmu<O> {
         }
         let paging = self.control.paging();
         let outcome = trail.below_pde(&self.mem, paging, tables, addr, pde);
-        let Ok(leaf) = outcome else {
-            self.count_walk(addr, &trail);
-            return self.refuse_not_present::<K>(addr);
+        let leaf = match outcome {
+            Ok(leaf) => leaf,
+            Err(cause) => {
+                debug_assert_eq!(cause, FaultCause::NotPresent, "of a small page");
+                self.count_walk(addr, &trail);
+                return self.refuse_not_present::<K>(addr);
+            }
         };
         if !self.suffices(leaf.attributes(), K::BY_USER) {
             if self.control.test(K::BY_USER).passes(leaf.attributes()) {
