@@ -12,7 +12,7 @@ use crate::fault::{Access, AccessKind, PageFault, Privilege};
 use crate::front::{Front, FrontArray, Line, Tag};
 use crate::observer::{DropCause, NoObserver, Observer};
 use crate::phys::PhysMemory;
-use crate::tlb::statistics::{ByKind, Statistics, Tally};
+use crate::tlb::statistics::{Statistics, Tally};
 use crate::tlb::{Place, Tlb};
 use crate::tracked::TrackedFrames;
 use crate::walk::{Walk, walk};
@@ -570,15 +570,7 @@ impl<O: Observer> Mmu<O> {
         let mut statistics = self.statistics;
         statistics.derive_walks(self.tlb.last_levels(), &self.tally);
         if self.tlb.is_present() {
-            let total = self.tlb.look_ups() - self.tally.look_ups_at_reset;
-            let ByKind {
-                writes, fetches, ..
-            } = self.tally.looked_up;
-            let looked_up = ByKind {
-                reads: total - writes - fetches,
-                writes,
-                fetches,
-            };
+            let looked_up = self.tlb.looked_up();
             let fetch_level = self.tlb.first_level(AccessKind::Fetch);
             statistics.derive_first_level_hits(&looked_up, fetch_level);
             for kind in [AccessKind::Read, AccessKind::Write, AccessKind::Fetch] {
@@ -591,10 +583,8 @@ impl<O: Observer> Mmu<O> {
     /// Begins to count anew. What is cached stays.
     pub fn reset_statistics(&mut self) {
         self.statistics = Statistics::default();
-        self.tally = Tally {
-            look_ups_at_reset: self.tlb.look_ups(),
-            ..Tally::default()
-        };
+        self.tally = Tally::default();
+        self.tlb.count_anew();
     }
 
     /// Takes new registers: verdicts and directory entries that were judged by the old ones go.

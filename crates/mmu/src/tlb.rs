@@ -20,6 +20,7 @@ use crate::packed::Packed;
 use crate::tlb::array::{Array, Sets, Touch};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
+use crate::tlb::statistics::ByKind;
 use crate::tlb::ways::{Key, Quad, TICK, Ways};
 
 /// A level of the TLB.
@@ -187,6 +188,11 @@ pub(crate) struct Tlb {
     small_sets: [Sets; LevelId::COUNT],
     /// Advances by a tick with every look-up in a first level: the stamps of true LRU come from it.
     clock: u64,
+    /// Writes and fetches among the look-ups since they were counted anew; reads are the rest of
+    /// the clock. Beside the clock, so that one line of the host's cache is written to.
+    looked_up: ByKind,
+    /// The clock when look-ups were counted anew.
+    clock_at_reset: u64,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
     holds_large: bool,
     /// Whether there is no level but the first one for data, which then serves all accesses.
@@ -227,6 +233,8 @@ impl Tlb {
             for_small,
             small_sets,
             clock: 0,
+            looked_up: ByKind::default(),
+            clock_at_reset: 0,
             holds_large: false,
         }
     }
@@ -266,9 +274,22 @@ impl Tlb {
         }
     }
 
-    /// Returns how many look-ups there were in first levels.
-    pub(crate) fn look_ups(&self) -> u64 {
-        self.clock / TICK
+    /// Returns the look-ups in first levels since they were counted anew.
+    pub(crate) fn looked_up(&self) -> ByKind {
+        let ByKind {
+            writes, fetches, ..
+        } = self.looked_up;
+        let all = (self.clock - self.clock_at_reset) / TICK;
+        ByKind {
+            reads: all - writes - fetches,
+            writes,
+            fetches,
+        }
+    }
+
+    pub(crate) fn count_anew(&mut self) {
+        self.looked_up = ByKind::default();
+        self.clock_at_reset = self.clock;
     }
 
     /// Counts a look-up in a first level.
@@ -277,9 +298,27 @@ impl Tlb {
         self.clock += TICK;
     }
 
+    /// Counts of what kind a look-up was.
+    #[inline(always)]
+    pub(crate) fn count_kind(&mut self, kind: AccessKind) {
+        match kind {
+            // What the clock counts beyond writes and fetches.
+            AccessKind::Read => {}
+            AccessKind::Write => self.looked_up.writes += 1,
+            AccessKind::Fetch => self.looked_up.fetches += 1,
+        }
+    }
+
     /// Counts look-ups whose order among others no longer matters.
     pub(crate) fn advance(&mut self, count: u64) {
         self.clock += count * TICK;
+    }
+
+    /// Counts of what kind so many look-ups were.
+    pub(crate) fn count_kinds(&mut self, kind: AccessKind, count: u64) {
+        if kind != AccessKind::Read {
+            *self.looked_up.of_mut(kind) += count;
+        }
     }
 
     /// Notes a use of what the place holds, at the present time.

@@ -496,12 +496,7 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     fn count_kind(&mut self, kind: AccessKind) {
         if O::COUNTING {
-            match kind {
-                // What the TLB counts beyond writes and fetches.
-                AccessKind::Read => {}
-                AccessKind::Write => self.tally.looked_up.writes += 1,
-                AccessKind::Fetch => self.tally.looked_up.fetches += 1,
-            }
+            self.tlb.count_kind(kind);
         }
     }
 
@@ -532,8 +527,8 @@ impl<O: Observer> Mmu<O> {
     /// Counts hits that can no longer change any replacement state.
     pub(super) fn count_untouched(&mut self, run: HitRun, count: u64) {
         self.tlb.advance(count);
-        if O::COUNTING && run.kind != AccessKind::Read {
-            *self.tally.looked_up.of_mut(run.kind) += count;
+        if O::COUNTING {
+            self.tlb.count_kinds(run.kind, count);
         }
     }
 

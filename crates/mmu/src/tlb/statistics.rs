@@ -58,13 +58,9 @@ pub struct LevelStatistics {
     pub evictions: u64,
 }
 
-/// What is counted as it happens, besides what [`Statistics`] hold: they are derived from it.
+/// What is counted of walks as they happen: with the misses it tells what [`Statistics`] do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    /// Writes and fetches that were looked up; reads are the rest of the TLB's look-ups.
-    pub(crate) looked_up: ByKind,
-    /// The TLB's look-ups when the statistics were reset.
-    pub(crate) look_ups_at_reset: u64,
     /// Walks of accesses that no TLB was asked for.
     pub(crate) walks_without_tlb: u64,
     /// Entries that walks did not read, of [`FULL_WALK_REFERENCES`] each.
