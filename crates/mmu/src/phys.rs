@@ -157,7 +157,7 @@ impl PhysMemory {
 /// Returns the place of an entry among all words of 32 bits.
 #[inline(always)]
 fn entry_32(frame: FrameNumber, index: u32) -> Option<usize> {
-    let at = u64::from(frame.bits()) * u64::from(ENTRIES_32) | u64::from(index % ENTRIES_32);
+    let at = u64::from(frame.bits()) * u64::from(ENTRIES_32) + u64::from(index % ENTRIES_32);
     usize::try_from(at).ok()
 }
 

@@ -515,9 +515,20 @@ fn set_table_entry(
     page: PageNumber,
     value: u64,
 ) -> Result<Option<Stale>, NoTable> {
-    let step = table_step(mem, root, page)?;
-    store(mem, root, step.at, value);
-    Ok(is_present(step.value).then(|| Stale { addr: page.start() }))
+    let old = match root {
+        Root::TwoLevel(directory) => {
+            let table = table_over(mem, directory, page).ok_or(NoTable { page })?;
+            let old = mem.read_entry_32(table, page.table_index());
+            mem.write_entry_32(table, page.table_index(), low_word(value));
+            u64::from(old)
+        }
+        Root::Pae(_) => {
+            let step = table_step(mem, root, page)?;
+            store(mem, root, step.at, value);
+            step.value
+        }
+    };
+    Ok(is_present(old).then(|| Stale { addr: page.start() }))
 }
 
 fn set_directory_entry(

@@ -29,7 +29,7 @@ impl Answer {
     const REFUSED: u64 = 1 << 63;
 
     #[inline(always)]
-    fn refused(fault: &PageFault) -> Self {
+    fn refused(fault: PageFault) -> Self {
         Self(Self::REFUSED | u64::from(fault.error_code()))
     }
 
@@ -289,7 +289,7 @@ impl<O: Observer> Mmu<O> {
             .drop_translations(DropCause::Faulted, Some(addr));
         self.control.set_cr2(addr);
         self.fault = fault;
-        Answer::refused(&fault)
+        Answer::refused(fault)
     }
 
     #[inline(always)]
