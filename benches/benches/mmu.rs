@@ -403,8 +403,8 @@ fn frame(number: u32) -> FrameNumber {
 /// host's cache, or stores would be as slow as the host's memory.
 fn hot() -> Vec<LinearAddr> {
     let on_its_line = |addr: LinearAddr| {
-        let line = addr.page().bits() * HOST_LINE_BYTES;
-        LinearAddr::new(addr.page().start().bits() | line | addr.bits() % HOST_LINE_BYTES)
+        let offset = addr.page().bits() * HOST_LINE_BYTES + addr.bits() % HOST_LINE_BYTES;
+        LinearAddr::new(addr.page().start().bits() + offset)
     };
     uniform(HOT_PAGES).into_iter().map(on_its_line).collect()
 }

@@ -294,7 +294,8 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
     }
 
     /// Runs a block, and then those that it is linked with.
-    #[inline(always)]
+    // A call, so that the loop has the registers to itself.
+    #[inline(never)]
     #[expect(
         clippy::too_many_lines,
         reason = "the hottest loop: its parts share registers"
