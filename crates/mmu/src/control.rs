@@ -4,7 +4,7 @@ use bitflags::bitflags;
 use thiserror::Error;
 
 use crate::addr::{FrameNumber, LinearAddr, MAX_PHYSICAL_BITS, OFFSET_MASK, PAGE_SHIFT, PhysAddr};
-use crate::entry::{NoExecute, PdeFlags, Pdpte, PteFlags, Rights};
+use crate::entry::{LargePages, NoExecute, Pdpte, PteFlags, Rights};
 use crate::fault::{Access, AccessKind, FetchRights, Privilege};
 use crate::packed::marks_of;
 use crate::phys::PhysMemory;
@@ -193,15 +193,6 @@ pub(crate) enum Mode {
 pub(crate) struct TwoLevel {
     pub(crate) directory: FrameNumber,
     pub(crate) large: LargePages,
-}
-
-/// CR4.PSE: whether PS=1 in a two-level directory entry counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum LargePages {
-    Ignored = 0,
-    /// The bit that says so in a directory entry.
-    Enabled = PdeFlags::LARGE.bits(),
 }
 
 /// The bits of a leaf that stand for themselves whatever the settings.

@@ -7,7 +7,6 @@
 use bitflags::bitflags;
 
 use crate::addr::{FrameNumber, PAGE_SHIFT};
-use crate::control::LargePages;
 
 /// Selects the frame bits of a 32-bit entry that maps a small page or names a table.
 pub(crate) const FRAME_MASK: u32 = 0xFFFF_F000;
@@ -302,6 +301,16 @@ impl PaeEntry {
     pub(crate) fn large_has_reserved(self) -> bool {
         self.0 & PAE_LARGE_RESERVED != 0
     }
+}
+
+/// What PS=1 in a two-level directory entry means: CR4.PSE decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum LargePages {
+    /// CR4.PSE=0: nothing.
+    Ignored = 0,
+    /// CR4.PSE=1: a large page. The value is the bit that says so.
+    Enabled = PdeFlags::LARGE.bits(),
 }
 
 /// What bit 63 of a PAE entry is: EFER.NXE decides.

@@ -10,9 +10,10 @@
 use thiserror::Error;
 
 use crate::addr::{FrameNumber, LinearAddr, PAGE_SHIFT, PageNumber, PhysAddr};
-use crate::control::{KEPT, LargePages, Mode, Paging, TwoLevel, pdpt_of, read_pdptes};
+use crate::control::{KEPT, Mode, Paging, TwoLevel, pdpt_of, read_pdptes};
 use crate::entry::{
-    NoExecute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pte, PteFlags, SoftwareEntry,
+    LargePages, NoExecute, PaeEntry, PageEntry, PageSize, Pde, PdeFlags, Pte, PteFlags,
+    SoftwareEntry,
 };
 use crate::mmu::Mmu;
 use crate::observer::Observer;
