@@ -254,8 +254,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
                 self.cache.link(from, flow, id);
             }
             let left = match self.state.privilege {
-                // Spelled out, so that the loop is compiled for it.
-                Privilege::User => self.run_linked(mmu, end, observer, id, Privilege::User),
+                Privilege::User => self.run_user_blocks(mmu, end, observer, id),
                 other => self.run_linked(mmu, end, observer, id, other),
             };
             match left {
@@ -293,9 +292,21 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         }
     }
 
-    /// Runs a block, and then those that it is linked with.
-    // A call, so that the loop has the registers to itself.
+    /// As [`Self::run_linked`], of the program. A function of its own, so that the loop is compiled
+    /// for it and has the registers to itself.
     #[inline(never)]
+    fn run_user_blocks(
+        &mut self,
+        mmu: &mut Mmu<O>,
+        end: u64,
+        observer: &mut C,
+        id: BlockId,
+    ) -> Left {
+        self.run_linked(mmu, end, observer, id, Privilege::User)
+    }
+
+    /// Runs a block, and then those that it is linked with.
+    #[inline(always)]
     #[expect(
         clippy::too_many_lines,
         reason = "the hottest loop: its parts share registers"

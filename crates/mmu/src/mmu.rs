@@ -65,8 +65,8 @@ pub struct Mmu<O: Observer = NoObserver> {
     use_front: FrontArray,
     /// Whether the TLB is of one level, and there is no paging-structure cache.
     has_one_level: bool,
-    /// The tables, as long as accesses may take the short way: two levels of them, and a TLB of one
-    /// level that holds small pages only.
+    /// The tables, as long as accesses of the program may take the short way: two levels of them, a
+    /// TLB of one level that holds small pages only, in plain quads, and the front array in use.
     short_way: Option<TwoLevel>,
     control: Control,
     tracked: TrackedFrames,

@@ -21,7 +21,8 @@ pub enum DropCause {
 /// Events of the MMU. Every method does nothing unless it is implemented, and costs nothing then.
 pub trait Observer {
     /// Whether accesses are counted by kind. Only a benchmark that measures what counting costs
-    /// has a reason to say no; hits, misses and replacement stay exact all the same.
+    /// has a reason to say no: accesses all count as reads then, and hits by kind mean nothing.
+    /// Misses, walks and replacement stay exact all the same.
     const COUNTING: bool = true;
 
     /// A level of the TLB was asked for an address and had it, or not.

@@ -79,7 +79,7 @@ impl Packed {
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the attributes have 12 bits"
+        reason = "the attributes are the low 12 bits"
     )]
     pub(crate) fn rights(self) -> Rights {
         Rights::from_bits_truncate(self.0 as u16)
@@ -90,7 +90,7 @@ impl Packed {
     #[inline(always)]
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the attributes have 12 bits"
+        reason = "the attributes are the low 12 bits"
     )]
     pub(crate) fn attributes(self) -> Rights {
         Rights::from_bits_retain(self.0 as u16)
@@ -117,7 +117,7 @@ impl Packed {
     /// Returns PAT, PCD and PWT as an index into the PAT, 0 to 7.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the attributes have 12 bits"
+        reason = "the attributes are the low 12 bits"
     )]
     pub(crate) fn memory_type(self) -> u8 {
         let flags = PteFlags::from_bits_truncate(self.0 as u32);

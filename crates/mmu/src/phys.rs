@@ -77,8 +77,8 @@ impl PhysMemory {
         self.load(at.bits()).unwrap_or(T::ALL_ONES)
     }
 
-    /// Returns an entry of the directory or table of 32-bit entries that the frame holds; without RAM
-    /// there it reads as ones.
+    /// Returns an entry of the directory or table of 32-bit entries that the frame holds; without
+    /// RAM there it reads as ones.
     #[inline(always)]
     pub(crate) fn read_entry_32(&self, frame: FrameNumber, index: u32) -> u32 {
         let (entries, _) = self.bytes.as_chunks();

@@ -1,7 +1,7 @@
 //! The editor of page tables, for any address space and both paging modes.
 //!
-//! Entries are words in guest frames; these functions find the word with the one [`walk`] and
-//! rewrite it. Whoever changes an entry that was present owes the TLB an invalidation, and is
+//! Entries are words in guest frames; these functions find the word by the steps of the one [`walk`]
+//! and rewrite it. Whoever changes an entry that was present owes the TLB an invalidation, and is
 //! handed a [`Stale`] to say so. From not present to present nothing is owed: the processor does
 //! not cache absence.
 //!
@@ -501,12 +501,7 @@ fn two_level_value(new: PageEntry) -> u32 {
 #[inline]
 fn table_over(mem: &PhysMemory, directory: FrameNumber, page: PageNumber) -> Option<FrameNumber> {
     let large = LargePages::Enabled;
-    let tables = TwoLevel { directory, large };
-    let (_, pde) = Trail::begin_two_level(mem, tables, page.start());
-    if pde.is_large(large) {
-        return None;
-    }
-    pde.table()
+    Trail::two_level_table(mem, TwoLevel { directory, large }, page.start())
 }
 
 #[inline]

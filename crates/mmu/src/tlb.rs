@@ -189,7 +189,7 @@ pub(crate) struct Tlb {
     /// Advances by a tick with every look-up in a first level: the stamps of true LRU come from it.
     clock: u64,
     /// Writes and fetches among the look-ups since they were counted anew; reads are the rest of
-    /// the clock. Beside the clock, so that one line of the host's cache is written to.
+    /// the clock. In one structure with it: most often one line of the host's cache is written to.
     looked_up: ByKind,
     /// The clock when look-ups were counted anew.
     clock_at_reset: u64,
@@ -399,13 +399,13 @@ impl Tlb {
         })
     }
 
-    /// Returns whether first levels hold small pages only, in sets that are looked at together: the
-    /// short way is open.
+    /// Returns whether first levels hold small pages only, in sets that are looked at together and
+    /// that the low bits of a page number select: the short way is open.
     pub(crate) fn is_short(&self) -> bool {
         let first_levels = [LevelId::L1Data, LevelId::L1Instruction].into_iter();
         let mut first_levels = first_levels.filter(|&level| self.has(level));
-        let are_quads = |level| self.small_sets[level as usize].are_plain_quads();
-        self.is_present() && !self.holds_large && first_levels.all(are_quads)
+        let are_plain = |level| self.small_sets[level as usize].are_plain_quads();
+        self.is_present() && !self.holds_large && first_levels.all(are_plain)
     }
 
     /// Returns the page's set on the short way.

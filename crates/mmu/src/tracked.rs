@@ -7,9 +7,11 @@ use crate::addr::FrameNumber;
 pub(crate) struct TrackedFrames {
     /// A bit a frame.
     words: Vec<u32>,
+    /// How many frames there are in RAM: no other is tracked.
+    frame_count: u32,
     len: usize,
-    /// Where the frames lie that were tracked since there were none: the first, and how many follow
-    /// until the last. Every translation that may be written to is looked up here, and code is most
+    /// Where the frames lie that were tracked since there were none: the first, and how many there
+    /// are from it to the last. Every translation that may be written to is looked up here, and code is most
     /// often far from data.
     first: u32,
     span: u32,
@@ -20,6 +22,7 @@ impl TrackedFrames {
     pub(crate) fn new(frame_count: u32) -> Self {
         Self {
             words: vec![0; frame_count.div_ceil(u32::BITS) as usize],
+            frame_count,
             len: 0,
             first: 0,
             span: 0,
@@ -67,7 +70,8 @@ impl TrackedFrames {
 
     fn set(&mut self, frame: FrameNumber, tracked: bool) {
         let old = self.contains(frame);
-        let Some(word) = self.words.get_mut((frame.bits() / u32::BITS) as usize) else {
+        let word = self.words.get_mut((frame.bits() / u32::BITS) as usize);
+        let Some(word) = word.filter(|_| frame.bits() < self.frame_count) else {
             return;
         };
         let bit = 1 << (frame.bits() % u32::BITS);
@@ -98,7 +102,7 @@ mod tests {
     fn what_is_tracked_is_told_from_what_lies_around_it() {
         let frame = |number| FrameNumber::new(number).unwrap();
         let told = |tracked: &TrackedFrames| -> Vec<u32> {
-            let all = (0..100).filter(|&number| tracked.contains(frame(number)));
+            let all = (0..200).filter(|&number| tracked.contains(frame(number)));
             all.collect()
         };
         let mut tracked = TrackedFrames::new(100);
@@ -107,7 +111,9 @@ mod tests {
         for number in [40, 42, 7, 99, 42] {
             tracked.track(frame(number));
         }
+        // Without RAM.
         tracked.track(frame(100));
+        tracked.track(frame(128));
         assert_eq!(told(&tracked), [7, 40, 42, 99]);
 
         for number in [7, 99, 8] {

@@ -129,6 +129,20 @@ impl Trail {
         (trail, pde)
     }
 
+    /// Returns the frame of the table that a walk of the page goes on in, if it does.
+    #[inline(always)]
+    pub(crate) fn two_level_table(
+        mem: &PhysMemory,
+        tables: TwoLevel,
+        addr: LinearAddr,
+    ) -> Option<FrameNumber> {
+        let (_, pde) = Self::begin_two_level(mem, tables, addr);
+        if pde.is_large(tables.large) {
+            return None;
+        }
+        pde.table()
+    }
+
     /// Walks from the PDPTE registers. A function of its own, so that the two-level walk stays in
     /// registers where it is compiled into its caller.
     #[inline(never)]

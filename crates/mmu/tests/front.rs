@@ -1,8 +1,8 @@
 //! The front array against the plain model, where chance seldom leads.
 
 use pagefault_mmu::{
-    AccessKind, Cr4, FrameNumber, FrontArray, Geometry, LinearAddr, Mmu, MmuConfig, PageSizes,
-    PhysAddr, PhysMemory, Policy, Privilege, TlbConfig,
+    AccessKind, Cr4, FrameNumber, FrontArray, Geometry, LevelId, LinearAddr, Mmu, MmuConfig,
+    Observer, PageSizes, PhysAddr, PhysMemory, Policy, Privilege, TlbConfig,
 };
 
 const RAM_BYTES: u64 = 16 << 20;
@@ -64,6 +64,32 @@ fn accesses_made_in_turn_leave_bit_plru_as_one_by_one() {
     let held: Vec<_> = mmu.tlb_entries().map(|entry| entry.page.bits()).collect();
     assert_eq!(held, [0, 1, 4, 3]);
     assert_eq!(mmu.statistics().accesses.reads, 5 + 2 * 3 + 1);
+}
+
+#[test]
+fn misses_and_walks_are_exact_where_kinds_are_not_counted() {
+    struct Uncounted;
+    impl Observer for Uncounted {
+        const COUNTING: bool = false;
+    }
+    let mem = PhysMemory::new(RAM_BYTES).unwrap();
+    let mut mmu = Mmu::with_observer(mem, &MmuConfig::default(), Uncounted).unwrap();
+    let addr = LinearAddr::new(0x1000);
+
+    mmu.mem_mut().write(phys(DIRECTORY), TABLE | ALLOWED);
+    mmu.mem_mut().write(phys(TABLE + 4), 0x0080_0000 | ALLOWED);
+    mmu.set_cr3(DIRECTORY).unwrap();
+    mmu.set_cr0(CR0).unwrap();
+    mmu.write(addr, 1_u32, Privilege::User).unwrap();
+    mmu.fetch_page(addr, Privilege::User).unwrap();
+    mmu.invalidate_page(addr);
+    mmu.fetch_page(addr, Privilege::User).unwrap();
+
+    let statistics = mmu.statistics();
+    let misses = statistics.level(LevelId::L1Data).misses;
+    assert_eq!((misses.reads, misses.writes, misses.fetches), (0, 1, 1));
+    assert_eq!((statistics.walks, statistics.walk_references), (2, 4));
+    assert_eq!(statistics.accesses.total(), 3);
 }
 
 #[test]

@@ -25,7 +25,10 @@ pub(super) use short::{Fetching, Kind, Reading, Writing};
 struct Answer(u64);
 
 impl Answer {
-    /// Set in an answer that is none: what is left of it is the error code. No frame begins there.
+    /// Set where the access was refused. No frame begins there.
+    ///
+    /// The error code goes with it: an answer that is always the same would be known to whoever
+    /// calls, and a call whose answer is known is not the last thing that a function does.
     const REFUSED: u64 = 1 << 63;
 
     #[inline(always)]

@@ -38,11 +38,12 @@ impl ByKind {
         }
     }
 
+    /// Returns what is left without those of `other`: nothing of a kind that was not counted.
     fn less(&self, other: &Self) -> Self {
         Self {
-            reads: self.reads - other.reads,
-            writes: self.writes - other.writes,
-            fetches: self.fetches - other.fetches,
+            reads: self.reads.saturating_sub(other.reads),
+            writes: self.writes.saturating_sub(other.writes),
+            fetches: self.fetches.saturating_sub(other.fetches),
         }
     }
 }
@@ -142,7 +143,7 @@ impl Statistics {
 
     /// Fills in the walks: every miss of the last level makes one, and every rewalk.
     ///
-    /// A walk reads two entries, but where it spares one.
+    /// A walk reads two entries, but where it ends before the second, or before both.
     pub(crate) fn derive_walks(&mut self, last_levels: &[LevelId], tally: &Tally) {
         let misses = |&level: &LevelId| self.level(level).misses.total();
         let behind_misses: u64 = last_levels.iter().map(misses).sum();
@@ -157,7 +158,7 @@ impl Statistics {
         if fetch_level != LevelId::L1Data {
             data.hits.fetches = 0;
             let instruction = &mut self.levels[fetch_level as usize];
-            instruction.hits.fetches = looked_up.fetches - instruction.misses.fetches;
+            instruction.hits.fetches = looked_up.fetches.saturating_sub(instruction.misses.fetches);
         }
     }
 }

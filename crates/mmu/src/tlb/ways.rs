@@ -23,9 +23,9 @@ pub(crate) const TICK: u64 = QUAD as u64;
 const PADDING: u64 = u64::MAX;
 
 /// What the ways of a quad hold besides their keys: when each was last used, then what each
-/// translates to. One line of the host's cache.
+/// translates to. As long as a line of the host's cache.
 ///
-/// The time is the caller's clock: exact LRU order. It is 0 while a way is invalid, which is before
+/// The time is the caller's clock, in steps of [`TICK`]: exact LRU order. It is 0 while a way is invalid, which is before
 /// any use. Policies that keep no stamps let hits write here all the same.
 type Row = [u64; ROW];
 

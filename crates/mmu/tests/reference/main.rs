@@ -38,6 +38,21 @@ fn a_unified_tlb_of_every_policy_equals_the_reference() {
     let skylake = array(48, 12, Policy::Mru3Plru4).indexed(Index::XorFold);
     check(&config(TlbConfig::unified(skylake)), 7);
     check(&config(TlbConfig::unified(array(8, 1, Policy::Lru))), 8);
+    check(&config(TlbConfig::unified(array(12, 3, Policy::Lru))), 9);
+    let folded = array(16, 4, Policy::Lru).indexed(Index::XorFold);
+    check(&config(TlbConfig::unified(folded)), 10);
+}
+
+#[test]
+fn a_split_first_level_alone_equals_the_reference() {
+    for (seed, policy) in (41..).zip(POLICIES) {
+        let tlb = TlbConfig {
+            data: vec![array(16, 4, policy)],
+            instruction: vec![array(8, 2, policy)],
+            ..TlbConfig::none()
+        };
+        check(&config(tlb), seed);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The short way of a translation: an access of the program, two-level tables, and a TLB of one level
-//! that holds small pages only. Fills the front array on the way.
+//! The short way of a translation: an access of the program, two-level tables, and a TLB of one
+//! level that holds small pages only. Fills the front array on the way.
 //!
 //! What happens often is done here, in registers; each turn is a function that finishes the access
 //! on its own, so that none keeps what another needs. All of it is compiled once for each kind of
@@ -65,7 +65,7 @@ impl<O: Observer> Mmu<O> {
 
         let (mut trail, pde) = Trail::begin_two_level(&self.mem, tables, addr);
         if pde.is_large(tables.large) {
-            // Nothing was counted yet: the long way walks anew.
+            // The walk was told to nobody yet: the long way walks anew.
             return self.translate_missed(level, addr, K::BY_USER);
         }
         let paging = self.control.paging();
@@ -89,7 +89,8 @@ impl<O: Observer> Mmu<O> {
         self.fill_short::<K>(tag, set, leaf)
     }
 
-    /// Goes on on the short way where A or D is to be set: walks anew, as nothing was counted yet.
+    /// Goes on on the short way where A or D is to be set: walks anew, as the walk was told to nobody
+    /// yet, and finds what it found.
     #[inline(never)]
     fn mark_short<K: Kind>(&mut self, addr: LinearAddr, tag: Tag, set: Quad) -> Answer {
         let (trail, outcome) = Trail::descend(&self.mem, self.control.paging(), addr);
