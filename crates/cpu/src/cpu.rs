@@ -253,10 +253,7 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
             if let Some((from, flow)) = link {
                 self.cache.link(from, flow, id);
             }
-            let left = match self.state.privilege {
-                Privilege::User => self.run_user_blocks(mmu, end, observer, id),
-                other => self.run_linked(mmu, end, observer, id, other),
-            };
+            let left = self.run_linked(mmu, end, observer, id, self.state.privilege);
             match left {
                 Left::Unlinked {
                     from,
@@ -292,21 +289,9 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cpu<O, C> {
         }
     }
 
-    /// As [`Self::run_linked`], of the program. A function of its own, so that the loop is compiled
-    /// for it and has the registers to itself.
-    #[inline(never)]
-    fn run_user_blocks(
-        &mut self,
-        mmu: &mut Mmu<O>,
-        end: u64,
-        observer: &mut C,
-        id: BlockId,
-    ) -> Left {
-        self.run_linked(mmu, end, observer, id, Privilege::User)
-    }
-
     /// Runs a block, and then those that it is linked with.
-    #[inline(always)]
+    // A call, so that the loop has the registers to itself.
+    #[inline(never)]
     #[expect(
         clippy::too_many_lines,
         reason = "the hottest loop: its parts share registers"
