@@ -506,8 +506,8 @@ impl<O: Observer> Mmu<O> {
     #[inline(always)]
     pub(super) fn count_hit(&mut self, place: Place, addr: LinearAddr, kind: AccessKind) {
         self.tlb.tick();
-        self.tlb.touch(place);
         self.count_kind(kind);
+        self.tlb.touch(place);
         self.observer
             .look_up(self.tlb.first_level(kind), addr, kind, true);
     }
