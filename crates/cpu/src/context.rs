@@ -540,7 +540,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
                 Ok(value)
             }
             AddressMode::Segmented | AddressMode::Segmented16 => {
-                load_checked(self.state, self.mmu, self.observer, op)
+                apart(self.state, self.mmu, self.observer, |cx| {
+                    let addr = cx.linear(op, T::SIZE, AccessKind::Read)?;
+                    cx.read(addr)
+                })
             }
         }
     }
@@ -555,7 +558,10 @@ impl<O: pagefault_mmu::Observer, C: Observer> Context for Cx<'_, O, C> {
                 Ok(stored)
             }
             AddressMode::Segmented | AddressMode::Segmented16 => {
-                store_checked(self.state, self.mmu, self.observer, op, value)
+                apart(self.state, self.mmu, self.observer, |cx| {
+                    let addr = cx.linear(op, T::SIZE, AccessKind::Write)?;
+                    cx.write(addr, value)
+                })
             }
         }
     }
@@ -611,42 +617,21 @@ impl<O: pagefault_mmu::Observer, C: Observer> Cx<'_, O, C> {
     }
 }
 
-/// Reads a memory operand whose address is to be checked. Whoever calls it keeps its context in
-/// registers.
+/// Makes an access that is rare, as one whose address is to be checked, in a function of its own.
+/// Whoever calls it keeps its context in registers.
 #[cold]
 #[inline(never)]
-fn load_checked<T: Word, O: pagefault_mmu::Observer, C: Observer>(
+fn apart<O: pagefault_mmu::Observer, C: Observer, R>(
     state: &mut State,
     mmu: &mut Mmu<O>,
     observer: &mut C,
-    op: &Op,
-) -> Result<T, Stop> {
-    let addr = state.linear(op, T::SIZE, AccessKind::Read)?;
-    let mut cx = Cx {
+    access: impl FnOnce(&mut Cx<'_, O, C>) -> R,
+) -> R {
+    access(&mut Cx {
         state,
         mmu,
         observer,
-    };
-    cx.read(addr)
-}
-
-/// As [`load_checked`], for a write.
-#[cold]
-#[inline(never)]
-fn store_checked<T: Word, O: pagefault_mmu::Observer, C: Observer>(
-    state: &mut State,
-    mmu: &mut Mmu<O>,
-    observer: &mut C,
-    op: &Op,
-    value: T,
-) -> Result<Stored, Stop> {
-    let addr = state.linear(op, T::SIZE, AccessKind::Write)?;
-    let mut cx = Cx {
-        state,
-        mmu,
-        observer,
-    };
-    cx.write(addr, value)
+    })
 }
 
 /// Notes an access to a watched page. Whoever calls it keeps its context in registers.
