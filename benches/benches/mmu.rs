@@ -11,32 +11,17 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
 use pagefault_benches::clock::CpuClock;
+use pagefault_benches::loops::{
+    ACCESSES, HOT_PAGES, PAGES, fetch_all, hot, mix_all, mmu, page_entry, pages, read_all, roots,
+    two_level, uniform, write_all,
+};
 use pagefault_mmu::{
-    AccessKind, Cr0, Cr4, Execute, FrameNumber, FrontArray, Geometry, LevelId, LinearAddr, Mmu,
-    MmuConfig, NoObserver, Observer, PageEntry, PageNumber, PhysAddr, PhysMemory, Policy,
-    Privilege, PteFlags, Root, TlbConfig, ranges, tables,
+    AccessKind, FrontArray, Geometry, LevelId, LinearAddr, Mmu, MmuConfig, NoObserver, Observer,
+    PageEntry, PageNumber, Policy, Privilege, PteFlags, Root, TlbConfig, ranges, tables,
 };
 
-/// Accesses of one iteration.
-const ACCESSES: u32 = 4096;
-/// RAM in bytes.
-const RAM_BYTES: u64 = 64 << 20;
-/// Pages that are mapped, from page 0: more than any TLB here holds.
-const PAGES: u32 = 8192;
-/// The first frame that pages are mapped to.
-const FIRST_FRAME: u32 = 4096;
-/// Where the tables lie, by frame.
-const ROOT_FRAME: u32 = 1;
-const FIRST_TABLE_FRAME: u32 = 16;
-/// The PDPT and the first PAE directory, by frame.
-const PAE_DIRECTORY_FRAME: u32 = 4;
 /// Spreads numbers: 2^32 divided by the golden ratio.
 const SCATTER: u32 = 2_654_435_769;
-/// Pages that all hit in 64 entries of 4 ways.
-const HOT_PAGES: u32 = 32;
-/// A line of the cache of most hosts.
-const HOST_LINE_BYTES: u32 = 64;
-
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime::default());
@@ -238,18 +223,7 @@ fn mixed<O: Observer>(group: &mut BenchmarkGroup<'_, CpuTime>, name: &str, obser
     let mut mmu = mmu(two_level(), &MmuConfig::default(), observer);
     let addrs = uniform(HOT_PAGES);
     write_all(&mut mmu, &addrs);
-    group.bench_function(name, |bencher| {
-        bencher.iter(|| {
-            let mut sum = 0_u32;
-            for &addr in &addrs {
-                let value = mmu.read::<u32>(addr, Privilege::User).unwrap_or(0);
-                sum = sum.wrapping_add(value);
-                assert!(mmu.write(addr, sum, Privilege::User).is_ok());
-                assert!(mmu.fetch_page(addr, Privilege::User).is_ok());
-            }
-            sum
-        });
-    });
+    group.bench_function(name, |bencher| bencher.iter(|| mix_all(&mut mmu, &addrs)));
 }
 
 fn editing(criterion: &mut Criterion<CpuTime>) {
@@ -336,112 +310,4 @@ fn config(tlb: TlbConfig) -> MmuConfig {
         tlb,
         ..MmuConfig::default()
     }
-}
-
-fn two_level() -> Root {
-    Root::TwoLevel(frame(ROOT_FRAME))
-}
-
-fn roots() -> [(&'static str, Root); 2] {
-    [
-        ("two-level", two_level()),
-        ("pae", Root::Pae(frame(ROOT_FRAME).start())),
-    ]
-}
-
-/// Returns an MMU with all pages mapped, writable by the user.
-fn mmu<O: Observer>(root: Root, config: &MmuConfig, observer: O) -> Mmu<O> {
-    let mut mem = PhysMemory::new(RAM_BYTES).expect("RAM");
-    if let Root::Pae(_) = root {
-        tables::set_pdpte(&mut mem, root, 0, frame(PAE_DIRECTORY_FRAME));
-    }
-    for (table, first) in (0..PAGES)
-        .step_by(root.pages_per_table() as usize)
-        .enumerate()
-    {
-        let table = u32::try_from(table).expect("few tables");
-        let page = PageNumber::new(first).expect("a page");
-        let added = tables::add_table(&mut mem, root, page, frame(FIRST_TABLE_FRAME + table));
-        added.expect("no table yet");
-    }
-    for page in pages(PAGES) {
-        let entry = page_entry(page.bits());
-        assert_eq!(tables::set_page(&mut mem, root, page, entry), Ok(None));
-    }
-    let mut mmu = Mmu::with_observer(mem, config, observer).expect("an MMU");
-    let cr4 = match root {
-        Root::TwoLevel(_) => Cr4::empty(),
-        Root::Pae(_) => Cr4::PHYSICAL_ADDRESS_EXTENSION,
-    };
-    let cr0 = Cr0::PROTECTED_MODE | Cr0::PAGING | Cr0::WRITE_PROTECT;
-    let loads = [
-        mmu.set_cr4(cr4.bits()),
-        mmu.set_cr3(root.cr3()),
-        mmu.set_cr0(cr0.bits()),
-    ];
-    assert!(loads.iter().all(Result::is_ok));
-    mmu
-}
-
-fn page_entry(page: u32) -> PageEntry {
-    PageEntry {
-        frame: frame(FIRST_FRAME + page),
-        flags: PteFlags::WRITABLE | PteFlags::USER | PteFlags::ACCESSED,
-        execute: Execute::Allowed,
-    }
-}
-
-fn pages(count: u32) -> impl Iterator<Item = PageNumber> {
-    (0..count).filter_map(PageNumber::new)
-}
-
-fn frame(number: u32) -> FrameNumber {
-    FrameNumber::new(number).expect("a frame")
-}
-
-/// Returns addresses on pages that all hit, in no order: on each page those of one line of the
-/// host's cache, or stores would be as slow as the host's memory.
-fn hot() -> Vec<LinearAddr> {
-    let on_its_line = |addr: LinearAddr| {
-        let offset = addr.page().bits() * HOST_LINE_BYTES + addr.bits() % HOST_LINE_BYTES;
-        LinearAddr::new(addr.page().start().bits() + offset)
-    };
-    uniform(HOT_PAGES).into_iter().map(on_its_line).collect()
-}
-
-/// Returns addresses on `pages` pages, in no order.
-fn uniform(pages: u32) -> Vec<LinearAddr> {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        u32::try_from(state >> 32).unwrap_or_default()
-    };
-    let addr = |random: u32| LinearAddr::new(((random % pages) << 12) | (random >> 10 & 0xFFC));
-    (0..ACCESSES).map(|_| addr(next())).collect()
-}
-
-fn read_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> u32 {
-    let mut sum = 0_u32;
-    for &addr in addrs {
-        sum = sum.wrapping_add(mmu.read::<u32>(addr, Privilege::User).unwrap_or(0));
-    }
-    sum
-}
-
-fn write_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) {
-    for &addr in addrs {
-        let stored = mmu.write(addr, addr.bits(), Privilege::User);
-        assert!(stored.is_ok());
-    }
-}
-
-fn fetch_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> u64 {
-    let mut sum = 0_u64;
-    for &addr in addrs {
-        let at = mmu.fetch_page(addr, Privilege::User);
-        sum = sum.wrapping_add(at.map_or(0, PhysAddr::bits));
-    }
-    sum
 }

@@ -5,4 +5,5 @@
 //! the criterion benchmarks all.
 
 pub mod clock;
+pub mod loops;
 pub mod workload;

@@ -1,0 +1,128 @@
+//! `counting [PAIRS]`: what counting accesses costs, as a ratio.
+//!
+//! Two builds of each loop of hits are run in turn, pair by pair: one counts, the other does not. A
+//! host that is shared, or that changes its clock rate, does so to both of a pair. Prints, for each
+//! kind of access, the median of the pairs' ratios and the least time of an access in either.
+
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use pagefault_benches::loops::{
+    ACCESSES, HOT_PAGES, fetch_all, hot, mix_all, mmu, read_all, two_level, uniform, write_all,
+};
+use pagefault_mmu::{LinearAddr, Mmu, MmuConfig, NoObserver, Observer};
+
+/// The exit code of wrong use.
+const USAGE: u8 = 2;
+/// Pairs of each loop, unless the command line says how many.
+const PAIRS: usize = 2_000;
+/// Passes of a loop that are timed as one: long beside reading the clock, short beside the
+/// host's other work.
+const PASSES: u32 = 8;
+
+/// Counts no accesses.
+struct CountsNothing;
+
+impl Observer for CountsNothing {
+    const COUNTING: bool = false;
+}
+
+/// The loops, by what they do.
+#[derive(Clone, Copy)]
+enum Loop {
+    Read,
+    Write,
+    Fetch,
+    /// All three in turn.
+    Mixed,
+}
+
+impl Loop {
+    const ALL: [(&str, Self); 4] = [
+        ("read", Self::Read),
+        ("write", Self::Write),
+        ("fetch", Self::Fetch),
+        ("mixed", Self::Mixed),
+    ];
+
+    /// Returns the addresses of the accesses.
+    fn addrs(self) -> Vec<LinearAddr> {
+        match self {
+            Self::Mixed => uniform(HOT_PAGES),
+            _ => hot(),
+        }
+    }
+
+    /// Returns how many accesses a pass makes.
+    fn accesses(self) -> u32 {
+        match self {
+            Self::Mixed => 3 * ACCESSES,
+            _ => ACCESSES,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let pairs = match args.as_slice() {
+        [] => Some(PAIRS),
+        [pairs] => pairs.parse().ok().filter(|&pairs| pairs > 0),
+        _ => None,
+    };
+    let Some(pairs) = pairs else {
+        let _ = writeln!(io::stderr(), "usage: counting [PAIRS]");
+        return ExitCode::from(USAGE);
+    };
+    for (name, kind) in Loop::ALL {
+        let line = compare(kind, pairs);
+        if writeln!(io::stdout(), "{name:5} {line}").is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Returns what counting adds to a loop, in words.
+fn compare(kind: Loop, pairs: usize) -> String {
+    let addrs = kind.addrs();
+    let mut with = mmu(two_level(), &MmuConfig::default(), NoObserver);
+    let mut without = mmu(two_level(), &MmuConfig::default(), CountsNothing);
+    let (mut least_with, mut least_without) = (f64::INFINITY, f64::INFINITY);
+    let mut ratios = Vec::with_capacity(pairs);
+    for pair in 0..=pairs {
+        // Neither is always the second.
+        let (counted, uncounted) = if pair % 2 == 0 {
+            let counted = time(kind, &mut with, &addrs);
+            (counted, time(kind, &mut without, &addrs))
+        } else {
+            let uncounted = time(kind, &mut without, &addrs);
+            (time(kind, &mut with, &addrs), uncounted)
+        };
+        if pair == 0 {
+            // Fills the TLB.
+            continue;
+        }
+        least_with = least_with.min(counted);
+        least_without = least_without.min(uncounted);
+        ratios.push(counted / uncounted);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = (ratios[pairs / 2] - 1.0) * 100.0;
+    format!("{median:+6.1} %  {least_with:.2} ns with, {least_without:.2} ns without")
+}
+
+/// Returns the nanoseconds of an access.
+fn time<O: Observer>(kind: Loop, mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> f64 {
+    let start = Instant::now();
+    for _ in 0..PASSES {
+        match kind {
+            Loop::Read => _ = black_box(read_all(mmu, addrs)),
+            Loop::Write => write_all(mmu, addrs),
+            Loop::Fetch => _ = black_box(fetch_all(mmu, addrs)),
+            Loop::Mixed => _ = black_box(mix_all(mmu, addrs)),
+        }
+    }
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(PASSES * kind.accesses())
+}
