@@ -175,8 +175,7 @@ impl<O: Observer> Mmu<O> {
     ) -> Result<T, PageFault> {
         let line = *self.front.data(addr);
         let tag = Tag::of_word::<T>(addr, privilege);
-        if line.read == tag {
-            self.count_hit(line.place, addr, AccessKind::Read);
+        if line.read == tag && self.count_hit(line.place, addr, AccessKind::Read) {
             return Ok(self.load_at(line.base + addr.page_offset()));
         }
         if !is_on_one_page::<T>(addr) {
@@ -214,8 +213,7 @@ impl<O: Observer> Mmu<O> {
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
         let tag = Tag::of_word::<T>(addr, privilege);
-        if line.write == tag {
-            self.count_hit(line.place, addr, AccessKind::Write);
+        if line.write == tag && self.count_hit(line.place, addr, AccessKind::Write) {
             self.store_at(line.base + addr.page_offset(), value);
             return Ok(Stored::Plain);
         }
@@ -262,8 +260,9 @@ impl<O: Observer> Mmu<O> {
         edit: impl FnOnce(T) -> T,
     ) -> Result<Stored, PageFault> {
         let line = *self.front.data(addr);
-        if line.write == Tag::of_word::<T>(addr, privilege) {
-            self.count_hit(line.place, addr, AccessKind::Write);
+        if line.write == Tag::of_word::<T>(addr, privilege)
+            && self.count_hit(line.place, addr, AccessKind::Write)
+        {
             self.modify_line(line, addr, edit);
             return Ok(Stored::Plain);
         }
@@ -327,8 +326,7 @@ impl<O: Observer> Mmu<O> {
     ) -> Result<PhysAddr, PageFault> {
         let line = *self.front.fetch(addr);
         let tag = Tag::new(addr, privilege);
-        if line.read == tag {
-            self.count_hit(line.place, addr, AccessKind::Fetch);
+        if line.read == tag && self.count_hit(line.place, addr, AccessKind::Fetch) {
             return Ok(ram_addr(line.base + addr.page_offset()));
         }
         self.translate_for::<Fetching>(addr, tag, privilege)
@@ -341,7 +339,7 @@ impl<O: Observer> Mmu<O> {
         if line.read != Tag::new(addr, privilege) {
             return None;
         }
-        self.count_plain_hit(line.place, addr, AccessKind::Fetch)?;
+        self.count_plain_fetch(line.place, addr)?;
         Some(ram_addr(line.base + addr.page_offset()))
     }
 
@@ -386,12 +384,12 @@ impl<O: Observer> Mmu<O> {
     pub fn count_hits(&mut self, run: HitRun, count: u32) {
         let touches = u64::from(count).min(SETTLING_TOUCHES);
         for _ in 0..touches {
-            self.count_hit(run.place, run.addr, run.kind);
+            self.count_in_run(run);
         }
         let rest = u64::from(count) - touches;
         self.count_untouched(run, rest);
         for _ in 0..rest {
-            self.show_hit(run);
+            self.show_hit(run.addr, run.kind);
         }
     }
 
@@ -403,12 +401,12 @@ impl<O: Observer> Mmu<O> {
         self.count_untouched(first, rest);
         self.count_untouched(second, rest);
         for _ in 0..rest {
-            self.show_hit(first);
-            self.show_hit(second);
+            self.show_hit(first.addr, first.kind);
+            self.show_hit(second.addr, second.kind);
         }
         for _ in 0..touches {
-            self.count_hit(first.place, first.addr, first.kind);
-            self.count_hit(second.place, second.addr, second.kind);
+            self.count_in_run(first);
+            self.count_in_run(second);
         }
     }
 
@@ -569,7 +567,7 @@ impl<O: Observer> Mmu<O> {
     pub fn statistics(&self) -> Statistics {
         let mut statistics = self.statistics;
         statistics.derive_walks(self.tlb.last_levels(), &self.tally);
-        if self.tlb.is_present() {
+        if O::COUNTING && self.tlb.is_present() {
             let looked_up = self.tlb.looked_up();
             let fetch_level = self.tlb.first_level(AccessKind::Fetch);
             statistics.derive_first_level_hits(&looked_up, fetch_level);

@@ -20,9 +20,9 @@ pub enum DropCause {
 
 /// Events of the MMU. Every method does nothing unless it is implemented, and costs nothing then.
 pub trait Observer {
-    /// Whether accesses are counted by kind. Only a benchmark that measures what counting costs
-    /// has a reason to say no: accesses all count as reads then, and hits by kind mean nothing.
-    /// Misses, walks and replacement stay exact all the same.
+    /// Whether accesses are counted. Only a benchmark that measures what counting costs has a reason
+    /// to say no: accesses and hits of a first level mean nothing then. Misses, walks and replacement
+    /// stay exact all the same.
     const COUNTING: bool = true;
 
     /// A level of the TLB was asked for an address and had it, or not.

@@ -5,6 +5,7 @@
 //! both; what the first level displaces stays in the second.
 
 pub(crate) mod array;
+pub(crate) mod clock;
 pub(crate) mod geometry;
 pub(crate) mod policy;
 pub mod presets;
@@ -18,10 +19,11 @@ use crate::fault::AccessKind;
 use crate::mmu::MmuConfig;
 use crate::packed::Packed;
 use crate::tlb::array::{Array, Sets, Touch};
+use crate::tlb::clock::{Clock, Tick};
 use crate::tlb::geometry::{Geometry, PageSizes};
 use crate::tlb::policy::Policy;
 use crate::tlb::statistics::ByKind;
-use crate::tlb::ways::{Key, Quad, TICK, Ways};
+use crate::tlb::ways::{Key, Quad, Ways};
 
 /// A level of the TLB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -186,13 +188,8 @@ pub(crate) struct Tlb {
     /// The array of each level that takes small pages, and where it has them.
     for_small: [usize; LevelId::COUNT],
     small_sets: [Sets; LevelId::COUNT],
-    /// Advances by a tick with every look-up in a first level: the stamps of true LRU come from it.
-    clock: u64,
-    /// Writes and fetches among the look-ups since they were counted anew; reads are the rest of
-    /// the clock. In one structure with it: most often one line of the host's cache is written to.
-    looked_up: ByKind,
-    /// The clock when look-ups were counted anew.
-    clock_at_reset: u64,
+    /// Advances with every look-up in a first level.
+    clock: Clock,
     /// Whether a large page may be held, whole or in pieces, since the last full flush.
     holds_large: bool,
     /// Whether there is no level but the first one for data, which then serves all accesses.
@@ -232,9 +229,7 @@ impl Tlb {
             levels,
             for_small,
             small_sets,
-            clock: 0,
-            looked_up: ByKind::default(),
-            clock_at_reset: 0,
+            clock: Clock::default(),
             holds_large: false,
         }
     }
@@ -276,48 +271,52 @@ impl Tlb {
 
     /// Returns the look-ups in first levels since they were counted anew.
     pub(crate) fn looked_up(&self) -> ByKind {
-        let ByKind {
-            writes, fetches, ..
-        } = self.looked_up;
-        let all = (self.clock - self.clock_at_reset) / TICK;
-        ByKind {
-            reads: all - writes - fetches,
-            writes,
-            fetches,
-        }
+        self.clock.counts()
     }
 
     pub(crate) fn count_anew(&mut self) {
-        self.looked_up = ByKind::default();
-        self.clock_at_reset = self.clock;
+        self.clock.count_anew();
     }
 
     /// Counts a look-up in a first level.
     #[inline(always)]
-    pub(crate) fn tick(&mut self) {
-        self.clock += TICK;
+    pub(crate) fn tick(&mut self, tick: Tick) {
+        let time = self.next_time(tick);
+        self.clock.set(time);
     }
 
-    /// Counts of what kind a look-up was.
+    /// As [`Self::tick`]; `None`, and nothing changes, if the clock must be wound before.
     #[inline(always)]
-    pub(crate) fn count_kind(&mut self, kind: AccessKind) {
-        match kind {
-            // What the clock counts beyond writes and fetches.
-            AccessKind::Read => {}
-            AccessKind::Write => self.looked_up.writes += 1,
-            AccessKind::Fetch => self.looked_up.fetches += 1,
+    pub(crate) fn try_tick(&mut self, tick: Tick) -> Option<()> {
+        self.clock.set(self.clock.next(tick)?);
+        Some(())
+    }
+
+    /// Returns the time of the next look-up.
+    #[inline(always)]
+    fn next_time(&mut self, tick: Tick) -> u64 {
+        match self.clock.next(tick) {
+            Some(time) => time,
+            None => self.wind(tick),
         }
     }
 
-    /// Counts look-ups whose order among others no longer matters.
-    pub(crate) fn advance(&mut self, count: u64) {
-        self.clock += count * TICK;
+    /// Has time begin anew, and returns that of the next look-up. No replacement changes by it.
+    #[cold]
+    #[inline(never)]
+    fn wind(&mut self, tick: Tick) -> u64 {
+        for array in &mut self.arrays {
+            array.renumber(&mut self.ways);
+        }
+        self.clock.wind();
+        self.clock.next(tick).unwrap_or_default()
     }
 
-    /// Counts of what kind so many look-ups were.
-    pub(crate) fn count_kinds(&mut self, kind: AccessKind, count: u64) {
-        if kind != AccessKind::Read {
-            *self.looked_up.of_mut(kind) += count;
+    /// Counts look-ups whose order among others no longer matters.
+    pub(crate) fn count_untimed(&mut self, tick: Tick, kind: AccessKind, count: u64) {
+        match self.clock.after(tick, count) {
+            Some(time) => self.clock.set(time),
+            None => self.clock.count(kind, count),
         }
     }
 
@@ -325,24 +324,38 @@ impl Tlb {
     #[inline(always)]
     pub(crate) fn touch(&mut self, place: Place) {
         match self.ways.stamp_mut(place.stamp()) {
-            Some(stamp) => *stamp = self.clock,
+            Some(stamp) => *stamp = self.clock.now(),
             None => self.touch_state(place),
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn touch_state(&mut self, place: Place) {
         let index = self.array_of(place);
         self.arrays[index].touch_state(place.slot());
     }
 
-    /// Counts a look-up that uses what the place holds; `None`, and nothing changes, if its policy
+    /// Counts a look-up that uses what the place holds; `None`, and nothing is counted, if its policy
     /// keeps more than stamps.
     #[inline(always)]
-    pub(crate) fn touch_stamp(&mut self, place: Place) -> Option<()> {
-        let time = self.clock + TICK;
+    pub(crate) fn touch_stamp(&mut self, place: Place, tick: Tick) -> Option<()> {
+        let time = self.next_time(tick);
+        self.stamp(place, time)
+    }
+
+    /// As [`Self::touch_stamp`]; also `None` if the clock must be wound before.
+    #[inline(always)]
+    pub(crate) fn try_touch_stamp(&mut self, place: Place, tick: Tick) -> Option<()> {
+        let time = self.clock.next(tick)?;
+        self.stamp(place, time)
+    }
+
+    /// Sets the time of the place and of the clock, if the policy keeps no more than stamps.
+    #[inline(always)]
+    fn stamp(&mut self, place: Place, time: u64) -> Option<()> {
         *self.ways.stamp_mut(place.stamp())? = time;
-        self.clock = time;
+        self.clock.set(time);
         Some(())
     }
 
@@ -437,7 +450,7 @@ impl Tlb {
         if !self.small_sets[level as usize].replaces_oldest() {
             return None;
         }
-        let (slot, displaced) = self.ways.replace_oldest(set, key, leaf, self.clock)?;
+        let (slot, displaced) = self.ways.replace_oldest(set, key, leaf, self.clock.now())?;
         Some((Place::new(slot, Touch::Stamp), displaced))
     }
 
@@ -473,7 +486,7 @@ impl Tlb {
         let payload = leaf.held_as(page, size);
         let key = key_of(number, size);
         let array = &mut self.arrays[index];
-        let (slot, displaced) = array.fill(&mut self.ways, number, key, payload, self.clock);
+        let (slot, displaced) = array.fill(&mut self.ways, number, key, payload, self.clock.now());
         Filled {
             place: Place::new(slot, array.sets().touch()),
             size,

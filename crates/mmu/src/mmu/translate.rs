@@ -9,6 +9,7 @@ use crate::fault::{Access, AccessKind, FaultCause, PageFault, Privilege};
 use crate::front::{FrontArray, Line, Tag};
 use crate::observer::{DropCause, Observer};
 use crate::packed::{Packed, marks_of};
+use crate::tlb::clock::Tick;
 use crate::tlb::statistics::FULL_WALK_REFERENCES;
 use crate::tlb::ways::Key;
 use crate::tlb::{Filled, Found, LevelId, Place, Refreshed, held_by};
@@ -131,8 +132,7 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         access: Access,
     ) -> Option<Answer> {
-        self.tlb.tick();
-        self.count_kind(access.kind);
+        self.tlb.tick(Self::tick(access.kind));
         let found = self.tlb.find(level, addr.page());
         self.observer
             .look_up(level, addr, access.kind, found.is_some());
@@ -496,23 +496,30 @@ impl<O: Observer> Mmu<O> {
         backed.then_some(frame.bits() << PAGE_SHIFT)
     }
 
+    /// Returns what a look-up adds to the clock.
     #[inline(always)]
-    fn count_kind(&mut self, kind: AccessKind) {
+    const fn tick(kind: AccessKind) -> Tick {
         if O::COUNTING {
-            self.tlb.count_kind(kind);
+            Tick::counting(kind)
+        } else {
+            Tick::UNCOUNTED
         }
     }
 
+    /// Counts a hit and returns whether it has: if not, the hit is for the long way.
     #[inline(always)]
-    pub(super) fn count_hit(&mut self, place: Place, addr: LinearAddr, kind: AccessKind) {
-        self.tlb.tick();
-        self.count_kind(kind);
-        self.tlb.touch(place);
-        self.observer
-            .look_up(self.tlb.first_level(kind), addr, kind, true);
+    #[must_use]
+    pub(super) fn count_hit(&mut self, place: Place, addr: LinearAddr, kind: AccessKind) -> bool {
+        let has_ticked = self.tlb.try_tick(Self::tick(kind)).is_some();
+        if has_ticked {
+            self.tlb.touch(place);
+            self.show_hit(addr, kind);
+        }
+        has_ticked
     }
 
-    /// Counts a hit that changes no more than a stamp; `None`, and nothing is counted, otherwise.
+    /// Counts a hit that changes no more than a stamp; `None`, and nothing is counted, otherwise or
+    /// if that is for the long way.
     #[inline(always)]
     pub(super) fn count_plain_hit(
         &mut self,
@@ -520,25 +527,38 @@ impl<O: Observer> Mmu<O> {
         addr: LinearAddr,
         kind: AccessKind,
     ) -> Option<()> {
-        self.tlb.touch_stamp(place)?;
-        self.count_kind(kind);
-        self.observer
-            .look_up(self.tlb.first_level(kind), addr, kind, true);
+        self.tlb.try_touch_stamp(place, Self::tick(kind))?;
+        self.show_hit(addr, kind);
         Some(())
+    }
+
+    /// Counts a fetch that changes no more than a stamp; `None`, and nothing is counted, otherwise.
+    #[inline(always)]
+    pub(super) fn count_plain_fetch(&mut self, place: Place, addr: LinearAddr) -> Option<()> {
+        let kind = AccessKind::Fetch;
+        self.tlb.touch_stamp(place, Self::tick(kind))?;
+        self.show_hit(addr, kind);
+        Some(())
+    }
+
+    /// Counts one hit of a run.
+    pub(super) fn count_in_run(&mut self, run: HitRun) {
+        self.tlb.tick(Self::tick(run.kind));
+        self.tlb.touch(run.place);
+        self.show_hit(run.addr, run.kind);
     }
 
     /// Counts hits that can no longer change any replacement state.
     pub(super) fn count_untouched(&mut self, run: HitRun, count: u64) {
-        self.tlb.advance(count);
-        if O::COUNTING {
-            self.tlb.count_kinds(run.kind, count);
-        }
+        self.tlb
+            .count_untimed(Self::tick(run.kind), run.kind, count);
     }
 
-    /// Tells the observer of a hit that is counted elsewhere.
-    pub(super) fn show_hit(&mut self, run: HitRun) {
-        let level = self.tlb.first_level(run.kind);
-        self.observer.look_up(level, run.addr, run.kind, true);
+    /// Tells the observer of a hit.
+    #[inline(always)]
+    pub(super) fn show_hit(&mut self, addr: LinearAddr, kind: AccessKind) {
+        let level = self.tlb.first_level(kind);
+        self.observer.look_up(level, addr, kind, true);
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! One set-associative array of translations, with exact replacement state.
 
 use crate::packed::Packed;
+use crate::tlb::clock::Clock;
 use crate::tlb::geometry::{Geometry, Index};
 use crate::tlb::policy::Policy;
 use crate::tlb::ways::{Key, QUAD, Quad, ROW, Ways, slot_of, way_at};
@@ -330,18 +331,50 @@ impl Array {
 
     /// Returns how many ways of the slot's set were used (FIFO: filled) later, where that is known.
     pub(crate) fn age(&self, ways: &Ways, slot: usize) -> Option<u32> {
-        let (base, (_, way)) = (self.base(), self.set_and_way(slot));
-        let time = |slot: usize| match self.geometry.policy() {
-            Policy::Lru => Some(ways.stamp(slot)),
-            Policy::Fifo => Some(self.entered[slot - base]),
-            _ => None,
-        };
-        let own = time(slot)?;
+        let (_, way) = self.set_and_way(slot);
+        let own = self.time(ways, slot)?;
         // An invalid way has the earliest time of all.
         let first = (slot - slot_of(0, way as usize)) / ROW;
         let mut others = (0..self.geometry.ways() as usize).map(|way| slot_of(first, way));
-        let later = |count, other| Some(count + u32::from(time(other)? > own));
+        let later = |count, other| Some(count + u32::from(self.time(ways, other)? > own));
         others.try_fold(0, later)
+    }
+
+    /// Returns when the slot was last used (FIFO: filled), where the policy goes by that; 0 of an
+    /// invalid one.
+    fn time(&self, ways: &Ways, slot: usize) -> Option<u64> {
+        match self.geometry.policy() {
+            Policy::Lru => Some(ways.stamp(slot)),
+            Policy::Fifo => Some(self.entered[slot - self.base()]),
+            _ => None,
+        }
+    }
+
+    /// Makes all times early ones, in the same order within each set.
+    pub(crate) fn renumber(&mut self, ways: &mut Ways) {
+        let slots: Vec<_> = self.slots().collect();
+        let mut in_order = Vec::new();
+        for set in slots.chunks(self.geometry.ways() as usize) {
+            let timed = |&slot: &usize| Some((self.time(ways, slot)?, slot));
+            in_order.clear();
+            in_order.extend(set.iter().filter_map(timed).filter(|&(time, _)| time != 0));
+            in_order.sort_unstable();
+            for (order, &(_, slot)) in in_order.iter().enumerate() {
+                self.set_time(ways, slot, Clock::early(order));
+            }
+        }
+    }
+
+    /// Sets what [`Self::time`] returns.
+    fn set_time(&mut self, ways: &mut Ways, slot: usize, time: u64) {
+        let in_array = slot - self.base();
+        let kept = match self.entered.get_mut(in_array) {
+            Some(entered) => Some(entered),
+            None => ways.stamp_mut(slot),
+        };
+        if let Some(kept) = kept {
+            *kept = time;
+        }
     }
 
     /// Returns the keys and payloads that are valid, by slot.

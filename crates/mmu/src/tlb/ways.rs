@@ -16,7 +16,7 @@ pub(super) const QUAD: usize = 4;
 /// The words of a [`Row`].
 pub(super) const ROW: usize = 2 * QUAD;
 
-/// What one look-up advances the clock by: the bits below tell the ways of a quad apart.
+/// What times are multiples of: the bits below tell the ways of a quad apart.
 pub(crate) const TICK: u64 = QUAD as u64;
 
 /// The stamp of a way that fills a quad and is none of the array's: it never makes room.
@@ -25,8 +25,8 @@ const PADDING: u64 = u64::MAX;
 /// What the ways of a quad hold besides their keys: when each was last used, then what each
 /// translates to. As long as a line of the host's cache.
 ///
-/// The time is the caller's clock, in steps of [`TICK`]: exact LRU order. It is 0 while a way is invalid, which is before
-/// any use. Policies that keep no stamps let hits write here all the same.
+/// The time is the caller's, a multiple of [`TICK`]: exact LRU order. It is 0 while a way is invalid,
+/// which is before any use. Policies that keep no stamps let hits write here all the same.
 type Row = [u64; ROW];
 
 /// The ways of all arrays. What a look-up compares lies apart from what a hit stamps and answers. A

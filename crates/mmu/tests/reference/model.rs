@@ -471,7 +471,7 @@ fn held_of(leaf: Leaf) -> Held {
     }
 }
 
-fn counter(counts: &mut ByKind, kind: AccessKind) -> &mut u64 {
+pub(crate) fn counter(counts: &mut ByKind, kind: AccessKind) -> &mut u64 {
     match kind {
         AccessKind::Read => &mut counts.reads,
         AccessKind::Write => &mut counts.writes,

@@ -52,8 +52,9 @@ impl<O: Observer> Mmu<O> {
         };
         let level = self.tlb.first_level(K::KIND);
         let set = self.tlb.quad(level, tag.page());
-        self.tlb.tick();
-        self.count_kind(K::KIND);
+        if self.tlb.try_tick(Self::tick(K::KIND)).is_none() {
+            return self.translate_otherwise(addr, K::BY_USER);
+        }
         let found = self.tlb.find_in(level, set, tag.key_of_user());
         self.observer.look_up(level, addr, K::KIND, found.is_some());
         if let Some(found) = found {
