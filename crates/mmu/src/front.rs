@@ -73,7 +73,8 @@ const _: () = assert!(
 pub(crate) struct Line {
     /// The tag of accesses that may read, or fetch, without further questions.
     pub(crate) read: Tag,
-    /// The tag of accesses that may write: rights, D, and nobody tracks writes to the frame.
+    /// The tag of accesses that may write: rights, D, and nobody tracks writes to the frame. None, or
+    /// that of reads.
     pub(crate) write: Tag,
     /// The frame's first byte as an offset into physical memory, where RAM may have ended.
     pub(crate) base: u32,
@@ -154,8 +155,7 @@ impl Front {
     #[inline(always)]
     pub(crate) fn clear_page(&mut self, page: PageNumber) {
         for line in self.lines[index(page)].both() {
-            // One that may only be written to has no read tag, and the other way round.
-            if Tag(line.read.0 | line.write.0).is_for(page) {
+            if line.read.is_for(page) {
                 line.clear();
             }
         }

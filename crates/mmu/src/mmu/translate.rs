@@ -463,30 +463,32 @@ impl<O: Observer> Mmu<O> {
         Answer::allowed(frame)
     }
 
-    /// Sets the line of a translation whose frame begins at `base`.
+    /// Sets the line of a translation that serves the access and whose frame begins at `base`.
     #[inline(always)]
     fn set_line(&mut self, tag: Tag, access: Access, leaf: Packed, place: Place, base: u32) {
-        let tag_if = |allowed: bool| if allowed { tag } else { Tag::NONE };
         let allow = |kind| self.suffices(leaf.attributes(), Access { kind, ..access });
-        if access.kind == AccessKind::Fetch {
-            let line = Line {
-                read: tag,
-                write: Tag::NONE,
-                base,
-                place,
-            };
-            self.front.set_fetch(tag.page(), line);
+        debug_assert!(allow(access.kind), "the translation serves the access");
+        let may_write = match access.kind {
+            AccessKind::Fetch => false,
+            AccessKind::Read => allow(AccessKind::Write),
+            AccessKind::Write => true,
+        };
+        let is_tracked = || self.tracked.contains(ram_addr(base).frame());
+        let write = if may_write && !is_tracked() {
+            tag
         } else {
-            let may_read = access.kind == AccessKind::Read || allow(AccessKind::Read);
-            let may_write =
-                allow(AccessKind::Write) && !self.tracked.contains(ram_addr(base).frame());
-            let line = Line {
-                read: tag_if(may_read),
-                write: tag_if(may_write),
-                base,
-                place,
-            };
-            self.front.set_data(tag.page(), line);
+            Tag::NONE
+        };
+        let line = Line {
+            // Whoever may write may read.
+            read: tag,
+            write,
+            base,
+            place,
+        };
+        match access.kind {
+            AccessKind::Fetch => self.front.set_fetch(tag.page(), line),
+            AccessKind::Read | AccessKind::Write => self.front.set_data(tag.page(), line),
         }
     }
 
