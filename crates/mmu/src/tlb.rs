@@ -102,7 +102,7 @@ pub(crate) struct Place(u32);
 
 /// Set in a [`Place`] whose policy keeps a state. No array of stamps reaches that far, so that the
 /// one test for the end of the stamps tells both kinds apart.
-const KEEPS_STATE: u32 = 1 << 31;
+const KEEPS_STATE: u32 = Touch::State as u32;
 
 impl Place {
     /// The first slot.
@@ -114,10 +114,7 @@ impl Place {
         reason = "few arrays, of at most 2^16 entries"
     )]
     fn new(slot: usize, touch: Touch) -> Self {
-        match touch {
-            Touch::Stamp => Self(slot as u32),
-            Touch::State => Self(slot as u32 | KEEPS_STATE),
-        }
+        Self(slot as u32 | touch as u32)
     }
 
     /// Returns where the stamp is; past all of them if a hit changes more.

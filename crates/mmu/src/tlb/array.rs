@@ -122,13 +122,14 @@ impl Sets {
     }
 }
 
-/// What a hit changes.
+/// What a hit changes, as a [`Place`](super::Place) has it beside the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Touch {
     /// A stamp, or nothing that the policy would see.
-    Stamp,
+    Stamp = 0,
     /// The state of the set.
-    State,
+    State = 1 << 31,
 }
 
 /// What a use of a way does to the state of its set.
