@@ -88,7 +88,7 @@ pub enum WorkloadError {
     Stopped(Exit),
 }
 
-/// Leaves accesses uncounted by kind, to measure what counting costs.
+/// Leaves accesses uncounted, to measure what counting costs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Uncounted;
 

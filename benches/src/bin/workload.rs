@@ -3,8 +3,8 @@
 //! Prints a line `T <process-cpu-nanoseconds> <EAX in hex>` for each run, of which the first is a
 //! warm-up, then a line `S accesses=… hits=… misses=… walks=… faults=…`. A geometry is that of a
 //! processor as in `i486`, or `none`, or entries and ways as in `64x4`, with a replacement policy as
-//! in `64x4-fifo`. With `--stats off` accesses are not counted by kind, to see what that costs; hits,
-//! misses and replacement stay exact.
+//! in `64x4-fifo`. With `--stats off` accesses are not counted, to see what that costs; misses and
+//! replacement stay exact.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use pagefault_mmu::{Geometry, LevelId, NoObserver, Observer, Policy, TlbConfig};
 /// The exit code of wrong use.
 const USAGE: u8 = 2;
 
-/// Whether accesses are counted by kind and the last line is printed.
+/// Whether accesses are counted and the last line is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stats {
     On,

@@ -21,8 +21,8 @@ pub enum DropCause {
 /// Events of the MMU. Every method does nothing unless it is implemented, and costs nothing then.
 pub trait Observer {
     /// Whether accesses are counted. Only a benchmark that measures what counting costs has a reason
-    /// to say no: accesses and hits of a first level mean nothing then. Misses, walks and replacement
-    /// stay exact all the same.
+    /// to say no: accesses and the hits of first levels stay 0 then. Misses, walks and replacement are
+    /// exact all the same.
     const COUNTING: bool = true;
 
     /// A level of the TLB was asked for an address and had it, or not.
