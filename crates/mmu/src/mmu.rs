@@ -188,7 +188,8 @@ impl<O: Observer> Mmu<O> {
     /// Reads a word if that is a hit that needs nothing but to be counted; otherwise does nothing.
     ///
     /// An interpreter tries this first: the code for it needs no room for a page fault, and calls
-    /// nothing. Policies whose hits change more than a stamp are left to [`Mmu::read`].
+    /// nothing. Policies whose hits change more than a stamp are left to [`Mmu::read`], and so is a hit
+    /// at which the clock of the TLB is full: one of some 500,000 accesses.
     #[inline(always)]
     pub fn read_hit<T: Word>(&mut self, addr: LinearAddr, privilege: Privilege) -> Option<T> {
         let line = *self.front.data(addr);
