@@ -24,6 +24,7 @@ mod layout;
 mod process;
 mod stage;
 mod values;
+mod vendor;
 mod walk;
 
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! What is not compared, and why.
 
 use iced_x86::{
-    Code, CpuidFeature, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register, RflagsBits,
+    Code, CpuidFeature, Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpKind,
+    Register, RflagsBits,
 };
 use pagefault_cpu::{Eflags, Exception, Reg, Registers, SegmentRegister, Vector};
 
@@ -58,6 +59,12 @@ pub enum Excluded {
     /// An encoding without meaning right before a page that is not there: how many of its bytes a
     /// processor fetches before it finds that out differs.
     AtEdge,
+    /// Where AMD's processors go another way than Intel's, unless this is one of Intel's: PUSH of a
+    /// segment register in 32 bits, the forms of PREFETCH with registers, INT1, UD0, UD1, BOUND, LOCK
+    /// before MOV of a control register, LOOPE and LOOPNE with a prefix of repetition, CMPS and SCAS that
+    /// fault, stores of the x87 with exceptions unmasked, and repetitions that store over themselves
+    /// (`intel` in `docs/QUIRKS.md`).
+    Vendor,
     /// A touch of the memory of the native side's own program.
     OwnMemory,
     /// More instructions than a run may have: most likely a loop.
@@ -181,10 +188,7 @@ fn has(feature: CpuidFeature) -> bool {
 
 /// Tells whether bytes that do not decode are in a place for new instructions.
 fn is_unassigned(bytes: &[u8]) -> bool {
-    const PREFIXES: [u8; 11] = [
-        0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65,
-    ];
-    let mut bytes = bytes.iter().skip_while(|byte| PREFIXES.contains(byte));
+    let mut bytes = behind_prefixes(bytes);
     match bytes.next() {
         Some(0x62 | 0x8F | 0xC4 | 0xC5 | 0xD5) => true,
         Some(0x0F) => matches!(
@@ -204,6 +208,14 @@ fn is_unassigned(bytes: &[u8]) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Returns the bytes behind the prefixes.
+pub(super) fn behind_prefixes(bytes: &[u8]) -> impl Iterator<Item = &u8> {
+    const PREFIXES: [u8; 11] = [
+        0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65,
+    ];
+    bytes.iter().skip_while(|byte| PREFIXES.contains(byte))
 }
 
 /// Returns why an instruction is not run with registers as they are.
@@ -288,7 +300,12 @@ fn accesses(
         };
         let offset = memory.virtual_address(0, value).unwrap_or(0);
         let offset = offset.wrapping_add(bit_distance(insn, registers)) & u64::from(u32::MAX);
-        let len = memory.memory_size().size() as u64;
+        // How much a repetition accesses is unknown; its first access is one element.
+        let size = match memory.memory_size() {
+            MemorySize::Unknown => insn.memory_size(),
+            size => size,
+        };
+        let len = size.size() as u64;
         (u64::from(base), offset, len)
     });
     accesses.collect::<Vec<_>>().into_iter()
@@ -339,7 +356,9 @@ impl Undefined {
         if always_writes(insn) {
             self.0 &= !defined;
         }
-        self.0 |= insn.rflags_undefined() | undefined_carry(insn, registers);
+        self.0 |= insn.rflags_undefined()
+            | undefined_carry(insn, registers)
+            | undefined_overflow(insn, registers);
     }
 
     /// Returns the bits of EFLAGS.
@@ -420,22 +439,43 @@ fn keeps_c1(insn: &Instruction) -> bool {
 
 /// Returns CF if an instruction shifts an operand out as a whole (SDM Vol. 2, "SAL/SAR/SHL/SHR").
 fn undefined_carry(insn: &Instruction, registers: &Registers) -> u32 {
-    const COUNT: u32 = 0x1F;
     if !matches!(
         insn.mnemonic(),
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr
     ) {
         return 0;
     }
+    let is_out = shift_count(insn, registers) >= operand_bytes(insn) * 8;
+    if is_out { RflagsBits::CF } else { 0 }
+}
+
+/// Returns OF if an instruction rotates an operand and CF all the way round: by more than 1, but CF
+/// comes out as it was (SDM Vol. 2, "RCL/RCR/ROL/ROR").
+fn undefined_overflow(insn: &Instruction, registers: &Registers) -> u32 {
+    if !matches!(insn.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr) {
+        return 0;
+    }
+    let bits = operand_bytes(insn) * 8 + 1;
+    let count = shift_count(insn, registers);
+    let is_round = count != 0 && count.is_multiple_of(bits);
+    if is_round { RflagsBits::OF } else { 0 }
+}
+
+/// Returns by how much an instruction shifts or rotates, before what it shifts limits that.
+fn shift_count(insn: &Instruction, registers: &Registers) -> usize {
+    const COUNT: u32 = 0x1F;
     let count = match insn.op1_kind() {
         OpKind::Immediate8 => u32::from(insn.immediate8()),
         OpKind::Register if insn.op1_register() == Register::CL => registers.gpr(Reg::Ecx),
         _ => 1,
     };
-    let width = match insn.op0_kind() {
+    (count & COUNT) as usize
+}
+
+/// Returns the size of the operand that an instruction changes.
+fn operand_bytes(insn: &Instruction) -> usize {
+    match insn.op0_kind() {
         OpKind::Register => insn.op0_register().size(),
         _ => insn.memory_size().size(),
-    };
-    let is_out = (count & COUNT) as usize >= width * 8;
-    if is_out { RflagsBits::CF } else { 0 }
+    }
 }

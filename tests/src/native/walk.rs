@@ -11,6 +11,7 @@ use super::exclude::{self, Excluded, Undefined};
 use super::generate::Forms;
 use super::layout::{BREAKPOINT, IMAGE, IMAGE_END, WINDOW_BYTES};
 use super::stage::Stage;
+use super::vendor;
 
 /// Instructions of a run, with all iterations of repeated ones apart.
 const MOST_STEPS: usize = 24;
@@ -84,6 +85,9 @@ impl Walk {
         if let Some(reason) = exclude::by_operands(&insn, &before) {
             return Err(reason);
         }
+        if vendor::differs(&insn, &bytes, &before) {
+            return Err(Excluded::Vendor);
+        }
         if insn.is_invalid() && !is_cut && bytes.len() < MAX_INSTRUCTION_BYTES {
             return Err(Excluded::AtEdge);
         }
@@ -100,6 +104,9 @@ impl Walk {
         }
         if exception_of(&exit).is_some_and(|exception| exclude::is_partial(&insn, exception)) {
             return Err(Excluded::Partial);
+        }
+        if exception_of(&exit).is_some_and(|raised| vendor::differs_in_fault(&insn, raised)) {
+            return Err(Excluded::Vendor);
         }
         self.steps.push(Step { eip, insn });
         match exit {

@@ -39,6 +39,7 @@ pub(crate) fn mov_sreg_rm16<R: Rm>(cx: &mut impl Context, op: &Op) -> Result<Flo
 
 /// `PUSH Sreg`: ESP moves by the operand size, 16 bits are written.
 pub(crate) fn push_sreg<T: Width>(cx: &mut impl Context, op: &Op) -> Result<Stored, Stop> {
+    // Quirk: intel
     let selector = selector(cx, register(op)?);
     let esp = cx.reg::<u32>(Reg::Esp).wrapping_sub(size_of::<T>());
     let addr = cx

@@ -1,7 +1,7 @@
 //! Where the interpreter differs from a processor, and stays so: the rows of `docs/QUIRKS.md`.
 
 use crate::machine::{CODE, DATA, Machine};
-use pagefault_cpu::{Exit, NoObserver, Reg};
+use pagefault_cpu::{Exit, NoObserver, Reg, SegmentRegister};
 use pagefault_mmu::{FrameNumber, PAGE_SIZE, PteFlags};
 
 #[test]
@@ -29,6 +29,37 @@ fn cpuid_names_no_real_vendor() {
 
     let words = [Reg::Ebx, Reg::Edx, Reg::Ecx].map(|reg| machine.reg(reg).to_le_bytes());
     assert_eq!(words.as_flattened(), b"PagefaultCPU");
+}
+
+#[test]
+fn where_processors_differ_it_is_intels_way() {
+    let fault_of = |exit: Exit| match exit {
+        Exit::Exception { exception, .. } => exception.page_fault.map(|fault| fault.addr.bits()),
+        other => panic!("{other:?}"),
+    };
+    let mut machine = Machine::new(NoObserver);
+    // mov dword [DATA], -1; mov esp, DATA + 4; push ds; pop eax; prefetch with a register;
+    // test esp, esp; mov ecx, 2; rep loopne over an int3; cmpsb
+    let code = [
+        0xC7, 0x05, 0x00, 0x00, 0x02, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0x04, 0x00, 0x02, 0x00,
+        0x1E, 0x58, 0x0F, 0x0D, 0xC9, 0x85, 0xE4, 0xB9, 0x02, 0x00, 0x00, 0x00, 0xF3, 0xE0, 0x01,
+        0xCC, 0xA6,
+    ];
+    machine.load(CODE, &code);
+    let registers = machine.cpu.registers_mut();
+    registers.set_gpr(Reg::Esi, 0x7000_0000);
+    registers.set_gpr(Reg::Edi, 0x7100_0000);
+
+    let exit = machine.run(20);
+
+    assert_eq!(fault_of(exit), Some(0x7100_0000));
+    let ds = machine
+        .cpu
+        .registers()
+        .segment(SegmentRegister::Ds)
+        .selector()
+        .bits();
+    assert_eq!(machine.reg(Reg::Eax), 0xFFFF_0000 | u32::from(ds));
 }
 
 #[test]
