@@ -71,9 +71,16 @@ fn differs_by_form(insn: &Instruction, bytes: &[u8]) -> bool {
         }
         // To AMD's, UD0 and UD1 have no operands that would have to be fetched, and LOCK before a move of
         // CR0 makes it one of CR8.
-        Code::INVALID => is_one_of(bytes, &[0x20, 0x22, 0xB9, 0xFF]),
+        Code::INVALID => is_one_of(bytes, &[0x20, 0x22, 0xB9, 0xFF]) || may_be_too_long(bytes),
         _ => is_repeated_loop(insn, bytes),
     }
+}
+
+/// Tells whether bytes without a meaning may be more than an instruction's 15: AMD's look at that first.
+fn may_be_too_long(bytes: &[u8]) -> bool {
+    /// Prefixes in front of the longest opcode and operands.
+    const PREFIXES: usize = 3;
+    bytes.len() - exclude::behind_prefixes(bytes).count() > PREFIXES
 }
 
 /// Tells whether bytes are 0F and one of these behind the prefixes.

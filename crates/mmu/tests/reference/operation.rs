@@ -268,7 +268,7 @@ impl Generator {
             privilege: self.privilege(),
             count: match self.below(8) {
                 // The clock of the TLB is full some time after a few of these.
-                1 => self.below(1 << 18) as u32,
+                1 => 1 + self.below(1 << 18) as u32,
                 _ => self.pick(&[1, 2, 3, 4, 5, 17, 100]),
             },
         }
