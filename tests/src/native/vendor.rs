@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use iced_x86::{Code, Instruction, Mnemonic, OpKind};
-use pagefault_cpu::{Eflags, Exception, Reg, Registers, Vector};
+use pagefault_cpu::{Eflags, Exception, MAX_INSTRUCTION_BYTES, Reg, Registers, Vector};
 
 use super::exclude;
 
@@ -69,9 +69,11 @@ fn differs_by_form(insn: &Instruction, bytes: &[u8]) -> bool {
         Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D => {
             insn.op0_kind() == OpKind::Register
         }
-        // To AMD's, UD0 and UD1 have no operands that would have to be fetched, and LOCK before a move of
-        // CR0 makes it one of CR8.
-        Code::INVALID => is_one_of(bytes, &[0x20, 0x22, 0xB9, 0xFF]) || may_be_too_long(bytes),
+        Code::INVALID => {
+            // AMD's fetch no more of it than tells that it has no meaning.
+            let is_at_edge = bytes.len() < MAX_INSTRUCTION_BYTES;
+            is_at_edge || is_locked_control(bytes) || may_be_too_long(bytes)
+        }
         _ => is_repeated_loop(insn, bytes),
     }
 }
@@ -83,10 +85,11 @@ fn may_be_too_long(bytes: &[u8]) -> bool {
     bytes.len() - exclude::behind_prefixes(bytes).count() > PREFIXES
 }
 
-/// Tells whether bytes are 0F and one of these behind the prefixes.
-fn is_one_of(bytes: &[u8], opcodes: &[u8]) -> bool {
+/// Tells whether bytes are a move of a control register that does not decode: to AMD's, LOCK before
+/// CR0 makes it CR8.
+fn is_locked_control(bytes: &[u8]) -> bool {
     let mut bytes = exclude::behind_prefixes(bytes);
-    bytes.next() == Some(&0x0F) && bytes.next().is_some_and(|second| opcodes.contains(second))
+    bytes.next() == Some(&0x0F) && matches!(bytes.next(), Some(0x20 | 0x22))
 }
 
 /// Tells whether an instruction is LOOPE or LOOPNE with a prefix of repetition: to AMD's, the prefix
