@@ -60,10 +60,10 @@ pub enum Excluded {
     /// processor fetches before it finds that out differs.
     AtEdge,
     /// Where AMD's processors go another way than Intel's, unless this is one of Intel's: PUSH of a
-    /// segment register in 32 bits, the forms of PREFETCH with registers, INT1, BOUND, LOCK before MOV of
-    /// a control register, encodings without a meaning behind many prefixes or at the end of a page, LOOPE
-    /// and LOOPNE with a prefix of repetition, CMPS and SCAS that fault, stores of the x87 with exceptions
-    /// unmasked, and repetitions that store over themselves (`intel` in `docs/QUIRKS.md`).
+    /// segment register in 32 bits, the forms of PREFETCH with registers, INT1, BOUND, loads of MXCSR, LOCK
+    /// before MOV of a control register, encodings without a meaning behind many prefixes or at the end of
+    /// a page, LOOPE and LOOPNE with a prefix of repetition, CMPS and SCAS that fault, stores of the x87
+    /// with exceptions unmasked, and repetitions that store over themselves (`intel` in `docs/QUIRKS.md`).
     Vendor,
     /// A touch of the memory of the native side's own program.
     OwnMemory,

@@ -63,6 +63,9 @@ fn differs_by_form(insn: &Instruction, bytes: &[u8]) -> bool {
         // AMD's read both bounds before they compare, Intel's one after the other.
         | Code::Bound_r16_m1616
         | Code::Bound_r32_m3232
+        // AMD's have a bit 17 in MXCSR.
+        | Code::Ldmxcsr_m32
+        | Code::Fxrstor_m512byte
         // The #DB of INT1 is a fault under some hypervisors.
         | Code::Int1 => true,
         // AMD's have PREFETCH there, without a form for registers.
