@@ -191,6 +191,9 @@ pub(crate) struct Tlb {
     holds_large: bool,
     /// Whether there is no level but the first one for data, which then serves all accesses.
     is_unified: bool,
+    /// Whether that level's sets are plain quads, too, and hold small pages only: a page is in its quad
+    /// then, or nowhere.
+    is_plain: bool,
 }
 
 impl Tlb {
@@ -219,8 +222,10 @@ impl Tlb {
             }
         }
         let is_unified = config.instruction.is_empty() && config.second.is_empty();
+        let is_plain = is_unified && small_sets[LevelId::L1Data as usize].are_plain_quads();
         Self {
             is_unified,
+            is_plain,
             arrays,
             ways,
             levels,
@@ -245,6 +250,12 @@ impl Tlb {
     #[inline(always)]
     pub(crate) fn is_unified(&self) -> bool {
         self.is_unified
+    }
+
+    /// Returns whether a page is in its quad of the first level, or nowhere.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Returns the levels whose misses make walks.
@@ -462,6 +473,7 @@ impl Tlb {
     /// Puts a large page in; where no array takes it, a piece is kept as a small page.
     fn fill_large(&mut self, level: LevelId, page: PageNumber, leaf: Packed) -> Filled {
         self.holds_large = true;
+        self.is_plain = false;
         let mut indices = self.levels[level as usize].clone();
         let sizes = PageSizes::of(leaf.size());
         let index = indices.find(|&index| self.arrays[index].geometry().sizes().contains(sizes));
@@ -529,7 +541,7 @@ impl Tlb {
         }
     }
 
-    /// As [`Self::invalidate`], of one level on the short way; returns where the page was held.
+    /// As [`Self::invalidate`], where a page is in its quad or nowhere; returns where it was held.
     #[inline(always)]
     pub(crate) fn drop_small(&mut self, level: LevelId, page: PageNumber) -> Option<Place> {
         let sets = self.small_sets[level as usize];
@@ -567,6 +579,8 @@ impl Tlb {
             array.reset(&mut self.ways);
         }
         self.holds_large = false;
+        let sets = self.small_sets[LevelId::L1Data as usize];
+        self.is_plain = self.is_unified && sets.are_plain_quads();
     }
 
     pub(crate) fn flush_non_global(&mut self) {

@@ -424,7 +424,7 @@ impl<O: Observer> Mmu<O> {
     /// Drops the page from every level, with all lines that stand for it.
     #[inline(always)]
     pub(super) fn drop_page(&mut self, page: PageNumber) {
-        if self.short_way.is_some() && self.tlb.is_unified() {
+        if self.tlb.is_plain() {
             // A line stands only for what the level holds.
             if let Some(place) = self.tlb.drop_small(LevelId::L1Data, page) {
                 self.front.clear_held(page, place);
