@@ -12,12 +12,12 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 
 use pagefault_benches::clock::CpuClock;
 use pagefault_benches::loops::{
-    ACCESSES, HOT_PAGES, PAGES, fetch_all, hot, mix_all, mmu, page_entry, pages, read_all, roots,
-    two_level, uniform, write_all,
+    ACCESSES, HOT_PAGES, PAGES, fault_all, fetch_all, hot, mix_all, mmu, page_entry, pages,
+    read_all, roots, two_level, uniform, write_all,
 };
 use pagefault_mmu::{
-    AccessKind, FrontArray, Geometry, LevelId, LinearAddr, Mmu, MmuConfig, NoObserver, Observer,
-    PageEntry, PageNumber, Policy, Privilege, PteFlags, Root, TlbConfig, ranges, tables,
+    AccessKind, FrontArray, Geometry, LevelId, LinearAddr, MmuConfig, NoObserver, Observer, Policy,
+    TlbConfig, ranges, tables,
 };
 
 /// Spreads numbers: 2^32 divided by the golden ratio.
@@ -258,43 +258,13 @@ fn editing(criterion: &mut Criterion<CpuTime>) {
 /// A write fault, answered by making the page writable and another one read-only, and the retry.
 fn faults(criterion: &mut Criterion<CpuTime>) {
     let mut group = group(criterion, "fault");
-    group.throughput(Throughput::Elements(1));
     for (name, root) in roots() {
         let mut mmu = mmu(root, &MmuConfig::default(), NoObserver);
-        let mut target = PageNumber::new(64).expect("a page");
-        let mut other = PageNumber::new(65).expect("a page");
-        protect(&mut mmu, root, target, Protection::ReadOnly);
         group.bench_function(format!("{name}/edit-2-invalidate-2-retry"), |bencher| {
-            bencher.iter(|| {
-                let addr = target.start();
-                let fault = mmu.write(addr, 1_u32, Privilege::User);
-                assert!(black_box(fault).is_err());
-                protect(&mut mmu, root, target, Protection::Writable);
-                protect(&mut mmu, root, other, Protection::ReadOnly);
-                let retried = mmu.write(addr, 1_u32, Privilege::User);
-                assert!(black_box(retried).is_ok());
-                std::mem::swap(&mut target, &mut other);
-            });
+            bencher.iter(|| fault_all(&mut mmu, root));
         });
     }
     group.finish();
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Protection {
-    ReadOnly,
-    Writable,
-}
-
-/// Edits a present entry and invalidates its page.
-#[inline]
-fn protect(mmu: &mut Mmu, root: Root, page: PageNumber, protection: Protection) {
-    let edit = |entry: PageEntry| match protection {
-        Protection::ReadOnly => entry.without(PteFlags::WRITABLE),
-        Protection::Writable => entry.with(PteFlags::WRITABLE),
-    };
-    let stale = tables::update_page(mmu.mem_mut(), root, page, edit);
-    stale.expect("a mapped page").invalidate(mmu);
 }
 
 fn group<'a>(criterion: &'a mut Criterion<CpuTime>, name: &str) -> BenchmarkGroup<'a, CpuTime> {

@@ -1,5 +1,7 @@
 //! An MMU with many pages mapped, and loops of accesses to them, as the benchmarks measure them.
 
+use std::hint::black_box;
+
 use pagefault_mmu::{
     Cr0, Cr4, Execute, FrameNumber, LinearAddr, Mmu, MmuConfig, Observer, PageEntry, PageNumber,
     PhysAddr, PhysMemory, Privilege, PteFlags, Root, tables,
@@ -11,6 +13,8 @@ pub const ACCESSES: u32 = 4096;
 pub const PAGES: u32 = 8192;
 /// Pages that all hit in 64 entries of 4 ways.
 pub const HOT_PAGES: u32 = 32;
+/// The first of two pages that are written to by [`fault_all`].
+const FAULTING_PAGE: u32 = 64;
 /// RAM in bytes.
 const RAM_BYTES: u64 = 64 << 20;
 /// The first frame that pages are mapped to.
@@ -160,4 +164,43 @@ pub fn mix_all<O: Observer>(mmu: &mut Mmu<O>, addrs: &[LinearAddr]) -> u32 {
         assert!(mmu.fetch_page(addr, Privilege::User).is_ok());
     }
     sum
+}
+
+/// Writes to two pages in turn, each time to the one that is read-only: faults, makes it writable and
+/// the other one read-only, invalidates both, and writes again.
+///
+/// # Panics
+///
+/// If the first write is not refused, or the second one is.
+pub fn fault_all<O: Observer>(mmu: &mut Mmu<O>, root: Root) {
+    let mut target = PageNumber::new(FAULTING_PAGE).expect("a page");
+    let mut other = PageNumber::new(FAULTING_PAGE + 1).expect("a page");
+    protect(mmu, root, target, Protection::ReadOnly);
+    for _ in 0..ACCESSES {
+        let addr = target.start();
+        let fault = mmu.write(addr, 1_u32, Privilege::User);
+        assert!(black_box(fault).is_err());
+        protect(mmu, root, target, Protection::Writable);
+        protect(mmu, root, other, Protection::ReadOnly);
+        let retried = mmu.write(addr, 1_u32, Privilege::User);
+        assert!(black_box(retried).is_ok());
+        std::mem::swap(&mut target, &mut other);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protection {
+    ReadOnly,
+    Writable,
+}
+
+/// Edits a present entry and invalidates its page.
+#[inline]
+fn protect<O: Observer>(mmu: &mut Mmu<O>, root: Root, page: PageNumber, protection: Protection) {
+    let edit = |entry: PageEntry| match protection {
+        Protection::ReadOnly => entry.without(PteFlags::WRITABLE),
+        Protection::Writable => entry.with(PteFlags::WRITABLE),
+    };
+    let stale = tables::update_page(mmu.mem_mut(), root, page, edit);
+    stale.expect("a mapped page").invalidate(mmu);
 }
