@@ -15,6 +15,7 @@ use pagefault_benches::loops::{
     ACCESSES, HOT_PAGES, PAGES, fault_all, fetch_all, hot, mix_all, mmu, page_entry, pages,
     read_all, roots, two_level, uniform, write_all,
 };
+use pagefault_benches::workload::Uncounted;
 use pagefault_mmu::{
     AccessKind, FrontArray, Geometry, LevelId, LinearAddr, MmuConfig, NoObserver, Observer, Policy,
     TlbConfig, ranges, tables,
@@ -204,17 +205,10 @@ impl Observer for CountsLookUps {
     }
 }
 
-/// The same loop without counting.
-struct CountsNothing;
-
-impl Observer for CountsNothing {
-    const COUNTING: bool = false;
-}
-
 fn observers(criterion: &mut Criterion<CpuTime>) {
     let mut group = group(criterion, "observer");
     mixed(&mut group, "counting/on", NoObserver);
-    mixed(&mut group, "counting/off", CountsNothing);
+    mixed(&mut group, "counting/off", Uncounted);
     mixed(&mut group, "look-ups", CountsLookUps::default());
     group.finish();
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 use pagefault_benches::loops::{
     ACCESSES, HOT_PAGES, fetch_all, hot, mix_all, mmu, read_all, two_level, uniform, write_all,
 };
+use pagefault_benches::workload::Uncounted;
 use pagefault_mmu::{LinearAddr, Mmu, MmuConfig, NoObserver, Observer};
 
 /// The exit code of wrong use.
@@ -26,13 +27,6 @@ const PLACE_BYTES: usize = 272;
 /// Passes of a loop that are timed as one: long beside reading the clock, short beside the
 /// host's other work.
 const PASSES: u32 = 8;
-
-/// Counts no accesses.
-struct CountsNothing;
-
-impl Observer for CountsNothing {
-    const COUNTING: bool = false;
-}
 
 /// The loops, by what they do.
 #[derive(Clone, Copy)]
@@ -121,9 +115,9 @@ fn compare(kind: Loop, pairs: usize) -> String {
 }
 
 /// Makes an MMU that counts and one that does not; in every other round the second is made first.
-fn make_in_turn(round: usize) -> (Box<Mmu>, Box<Mmu<CountsNothing>>) {
+fn make_in_turn(round: usize) -> (Box<Mmu>, Box<Mmu<Uncounted>>) {
     let with = || Box::new(mmu(two_level(), &MmuConfig::default(), NoObserver));
-    let without = || Box::new(mmu(two_level(), &MmuConfig::default(), CountsNothing));
+    let without = || Box::new(mmu(two_level(), &MmuConfig::default(), Uncounted));
     if round.is_multiple_of(2) {
         let counting = with();
         (counting, without())
